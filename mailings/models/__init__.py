@@ -1,0 +1,31 @@
+"""
+The domain, one concept a file:
+
+Client and ClientList (who), Message (what), Mailing (what to whom and when),
+Run (one occurrence with its own snapshot), Delivery (one client in one run, in
+exactly one state), Attempt (one try, with the server's words); and what the
+engine needs: Lease (a pump's claim), Circuit (is the mail server well?) and
+Canary (does the worker truly work?).
+"""
+
+from mailings.models.canary import Canary
+from mailings.models.circuit import Circuit
+from mailings.models.client import Client, ClientList
+from mailings.models.delivery import Attempt, Delivery
+from mailings.models.lease import Lease
+from mailings.models.mailing import Mailing
+from mailings.models.message import Message
+from mailings.models.run import Run
+
+__all__ = [
+    "Attempt",
+    "Canary",
+    "Circuit",
+    "Client",
+    "ClientList",
+    "Delivery",
+    "Lease",
+    "Mailing",
+    "Message",
+    "Run",
+]

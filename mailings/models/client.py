@@ -1,0 +1,90 @@
+"""Clients (recipients) and the lists that a user keeps them in."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Lower
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from mailings.validators import validate_mailbox, validate_one_line
+from users.permissions import OwnedQuerySet
+
+
+class ClientQuerySet(OwnedQuerySet["Client"]):
+    pass
+
+
+class Client(models.Model):
+    """A recipient. Deliveries keep their own copy of name and address."""
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="clients"
+    )
+    email = models.CharField(_("e-mail"), max_length=254, validators=[validate_mailbox])
+    full_name = models.CharField(
+        _("full name"), max_length=150, validators=[validate_one_line]
+    )
+    comment = models.TextField(_("comment"), blank=True, max_length=1000)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    objects = ClientQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("client")
+        verbose_name_plural = _("clients")
+        ordering = ["full_name", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                "owner",
+                Lower("email"),
+                name="client_email_once_per_owner",
+                violation_error_message=_(
+                    "You already have a client with this e-mail address."
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.full_name} <{self.email}>"
+
+    def get_absolute_url(self) -> str:
+        return reverse("mailings:client-detail", args=[self.pk])
+
+
+class ClientListQuerySet(OwnedQuerySet["ClientList"]):
+    def with_size(self) -> "ClientListQuerySet":
+        return self.annotate(size=models.Count("clients"))
+
+
+class ClientList(models.Model):
+    """A named set of an owner's clients."""
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="client_lists"
+    )
+    name = models.CharField(_("name"), max_length=100, validators=[validate_one_line])
+    clients = models.ManyToManyField(
+        Client, related_name="lists", verbose_name=_("clients"), blank=True
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    objects = ClientListQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("client list")
+        verbose_name_plural = _("client lists")
+        ordering = ["name", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                "owner",
+                Lower("name"),
+                name="client_list_name_once_per_owner",
+                violation_error_message=_("You already have a list of this name."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("mailings:list-detail", args=[self.pk])

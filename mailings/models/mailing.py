@@ -1,0 +1,200 @@
+"""The mailing: a message to clients, repeated inside a window."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from timezone_field import TimeZoneField
+
+from mailings import recurrence
+from mailings.models.client import Client, ClientList
+from mailings.models.message import Message
+from mailings.validators import validate_one_line
+from users.permissions import OwnedQuerySet
+
+
+class MailingQuerySet(OwnedQuerySet["Mailing"]):
+    def existing(self) -> "MailingQuerySet":
+        """Not deleted. A deleted mailing is kept for the history of its runs."""
+        return self.filter(deleted_at=None)
+
+    def unfinished(self) -> "MailingQuerySet":
+        return self.existing().exclude(status=Mailing.Status.FINISHED)
+
+    def live(self) -> "MailingQuerySet":
+        """What may start runs and send: neither over, paused, held nor blocked."""
+        return self.unfinished().filter(
+            paused_at=None, held_at=None, owner__is_active=True
+        )
+
+
+class Mailing(models.Model):
+    class Status(models.TextChoices):
+        CREATED = "created", _("Created")
+        RUNNING = "running", _("Running")
+        FINISHED = "finished", _("Finished")
+
+    Periodicity = recurrence.Periodicity
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="mailings"
+    )
+    title = models.CharField(
+        _("title"),
+        max_length=255,
+        blank=True,
+        validators=[validate_one_line],
+        help_text=_("For your own lists. If left out, the subject of the message."),
+    )
+    message = models.ForeignKey(
+        Message,
+        models.PROTECT,
+        null=True,
+        related_name="mailings",
+        verbose_name=_("message"),
+    )
+    all_clients = models.BooleanField(_("all my clients"), default=False)
+    lists = models.ManyToManyField(
+        ClientList, blank=True, related_name="mailings", verbose_name=_("lists")
+    )
+    clients = models.ManyToManyField(
+        Client, blank=True, related_name="mailings", verbose_name=_("clients")
+    )
+    start_at = models.DateTimeField(_("start"))
+    end_at = models.DateTimeField(_("end"))
+    periodicity = models.CharField(
+        _("periodicity"),
+        max_length=10,
+        choices=recurrence.Periodicity,
+        default=recurrence.Periodicity.ONCE,
+    )
+    # The owner's zone when the mailing was made: 09:00 stays 09:00 there, even if
+    # the owner moves on.
+    timezone = TimeZoneField(_("time zone"), default=settings.TIME_ZONE)
+    status = models.CharField(
+        _("status"), max_length=10, choices=Status, default=Status.CREATED
+    )
+    paused_at = models.DateTimeField(_("paused"), null=True, blank=True, editable=False)
+    held_at = models.DateTimeField(_("held"), null=True, blank=True, editable=False)
+    held_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+    )
+    hold_reason = models.CharField(
+        _("reason of the hold"), max_length=500, blank=True, editable=False
+    )
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    objects = MailingQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("mailing")
+        verbose_name_plural = _("mailings")
+        ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(start_at__lt=F("end_at")),
+                name="mailing_starts_before_it_ends",
+                violation_error_message=_("The end must be after the start."),
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["created", "running", "finished"]),
+                name="mailing_status_is_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(periodicity__in=["once", "daily", "weekly", "monthly"]),
+                name="mailing_periodicity_is_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(held_at=None, hold_reason="")
+                | (Q(held_at__isnull=False) & ~Q(hold_reason="")),
+                name="mailing_hold_has_a_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(message__isnull=False) | Q(deleted_at__isnull=False),
+                name="mailing_has_a_message_until_deleted",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["owner", "-created_at"], name="mailing_of_owner_newest"
+            ),
+            models.Index(
+                fields=["end_at"],
+                name="mailing_unfinished",
+                condition=Q(deleted_at=None) & ~Q(status="finished"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        return reverse("mailings:mailing-detail", args=[self.pk])
+
+    @property
+    def is_deleted(self) -> bool:
+        return self.deleted_at is not None
+
+    @property
+    def is_paused(self) -> bool:
+        return self.paused_at is not None
+
+    @property
+    def is_held(self) -> bool:
+        return self.held_at is not None
+
+    @property
+    def is_live(self) -> bool:
+        """The same question as `MailingQuerySet.live`, asked of one mailing."""
+        return (
+            not self.is_deleted
+            and self.status != self.Status.FINISHED
+            and not self.is_paused
+            and not self.is_held
+            and self.owner.is_active
+        )
+
+    @property
+    def catch_up_limit(self) -> timedelta:
+        """How old a missed occurrence may be that is still made up for."""
+        if self.periodicity == self.Periodicity.ONCE:
+            return self.end_at - self.start_at
+        return recurrence.CATCH_UP_LIMITS[self.Periodicity(self.periodicity)]
+
+    def is_window_open(self, now: datetime) -> bool:
+        return self.start_at <= now < self.end_at
+
+    def occurrences_after(self, moment: datetime) -> "recurrence.Occurrences":
+        """The occurrences later than `moment` inside the window, in UTC."""
+        return recurrence.occurrences(
+            self.start_at,
+            self.Periodicity(self.periodicity),
+            self.timezone,
+            after=moment,
+            until=self.end_at,
+        )
+
+    def next_occurrence(self, moment: datetime) -> datetime | None:
+        return next(self.occurrences_after(moment), None)
+
+    def recipients(self) -> models.QuerySet[Client]:
+        """The clients named in the settings, each once."""
+        own = Client.objects.filter(owner_id=self.owner_id)
+        if self.all_clients:
+            return own
+        through_lists = ClientList.clients.through.objects.filter(
+            clientlist__in=self.lists.all()
+        ).values("client_id")
+        picked = Mailing.clients.through.objects.filter(mailing_id=self.pk).values(
+            "client_id"
+        )
+        return own.filter(Q(pk__in=through_lists) | Q(pk__in=picked))

@@ -1,0 +1,107 @@
+"""
+When a mailing is due. Pure: no database, no clock.
+
+One function yields the occurrences; the scheduler, the form's preview and the
+calendar all call it. Wall-clock time is what repeats (09:00 stays 09:00 across DST),
+and the n-th occurrence is reckoned from the anchor, never from the one before it:
+monthly from 31 January means 28 or 29 February and 31 March again.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import count
+
+from dateutil.relativedelta import relativedelta
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+Occurrences = Iterator[datetime]
+
+
+class Periodicity(TextChoices):
+    ONCE = "once", _("Once")
+    DAILY = "daily", _("Daily")
+    WEEKLY = "weekly", _("Weekly")
+    MONTHLY = "monthly", _("Monthly")
+
+
+# A missed occurrence that is older than this is recorded as missed, not made up for.
+CATCH_UP_LIMITS = {
+    Periodicity.DAILY: timedelta(hours=12),
+    Periodicity.WEEKLY: timedelta(days=2),
+    Periodicity.MONTHLY: timedelta(days=3),
+}
+
+
+def occurrences(
+    anchor: datetime,
+    periodicity: Periodicity,
+    zone: tzinfo,
+    *,
+    after: datetime | None = None,
+    until: datetime | None = None,
+) -> Occurrences:
+    """
+    Yields the occurrences in UTC, in order.
+
+    `anchor` is the first one; `after` and `until` (both aware, both exclusive) bound
+    what is yielded. Without `until` a repeating series does not end.
+    """
+    wall = anchor.astimezone(zone).replace(tzinfo=None)
+    first = _first_index(wall, periodicity, after and after.astimezone(zone))
+    indices = iter([0]) if periodicity is Periodicity.ONCE else count(first)
+    for n in indices:
+        try:
+            moment = instant(wall + _step(periodicity, n), zone)
+        except OverflowError:  # the year 9999
+            return
+        if until is not None and moment >= until:
+            return
+        if after is None or moment > after:
+            yield moment
+
+
+def instant(wall: datetime, zone: tzinfo) -> datetime:
+    """
+    The instant (UTC) at which the clocks of `zone` show `wall`.
+
+    An hour that happens twice counts the first time; a time that the clocks skip
+    becomes the first instant after the gap.
+    """
+    before = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    after = wall.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    if before <= after:  # not in a gap: fold=0 is the only, or the first, reading
+        return before
+    return _transition(after, before, zone)
+
+
+def _transition(low: datetime, high: datetime, zone: tzinfo) -> datetime:
+    """The first second in (low, high] with the UTC offset of `high`."""
+    new_offset = high.astimezone(zone).utcoffset()
+    while high - low > timedelta(seconds=1):
+        middle = low + (high - low) // 2
+        middle = middle.replace(microsecond=0)
+        if middle <= low:
+            break
+        if middle.astimezone(zone).utcoffset() == new_offset:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def _step(periodicity: Periodicity, n: int) -> timedelta | relativedelta:
+    if periodicity is Periodicity.MONTHLY:
+        return relativedelta(months=n)
+    return timedelta(days=n * (7 if periodicity is Periodicity.WEEKLY else 1))
+
+
+def _first_index(
+    wall: datetime, periodicity: Periodicity, after: datetime | None
+) -> int:
+    """An index a little before the first one after `after`, without walking there."""
+    if after is None:
+        return 0
+    days = (after.replace(tzinfo=None) - wall).days
+    length = {Periodicity.WEEKLY: 7, Periodicity.MONTHLY: 31}.get(periodicity, 1)
+    return max(0, days // length - 1)

@@ -1,0 +1,268 @@
+"""
+All settings, from the environment (docs/settings.md lists them).
+
+With nothing set, mailsvc runs on one machine: SQLite, a file cache and the
+built-in mail catcher, all under var/.
+"""
+
+from pathlib import Path
+
+import environ
+from django.templatetags.static import static
+from django.utils.functional import lazy
+from django.utils.translation import gettext_lazy as _
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+env.read_env(BASE_DIR / ".env")
+
+# Everything that mailsvc writes lives here, unless a setting says otherwise.
+VAR_DIR = Path(env.str("VAR_DIR", str(BASE_DIR / "var"))).resolve()
+VAR_DIR.mkdir(parents=True, exist_ok=True)
+
+
+def _own_secret_key() -> str:
+    """A key of this installation's own, made once, readable by its user only."""
+    path = VAR_DIR / "secret_key"
+    if not path.exists():
+        from django.core.management.utils import (  # noqa: PLC0415 - needed once
+            get_random_secret_key,
+        )
+
+        path.touch(mode=0o600)
+        path.write_text(get_random_secret_key())
+    return path.read_text().strip()
+
+
+# --- The installation ---------------------------------------------------------
+
+SITE_URL = env.str("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
+HTTPS = SITE_URL.startswith("https://")
+DEBUG = env.bool("DEBUG", False)
+SECRET_KEY = env.str("SECRET_KEY", "") or _own_secret_key()
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
+
+INSTALLED_APPS = [
+    "mailsvc",  # before django_q: our qcluster command stops cleanly
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "users",
+    "mailings",
+    "reports",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "guardian",
+    "django_bootstrap5",
+    "django_filters",
+    "django_htmx",
+    "django_q",
+    "django_tables2",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "mailsvc.middleware.UserPreferencesMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+
+ROOT_URLCONF = "mailsvc.urls"
+WSGI_APPLICATION = "mailsvc.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Database and cache -------------------------------------------------------
+
+DATABASES = {
+    "default": env.db_url("DATABASE_URL", f"sqlite:///{VAR_DIR / 'db.sqlite3'}")
+}
+DATABASES["default"]["CONN_MAX_AGE"] = 600
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # WAL lets the pages read while the worker writes. IMMEDIATE is what keeps
+    # "database is locked" away: a reader that turns writer is refused at once.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;",
+    }
+    # In a file, so that the tests' own worker processes see it, too.
+    DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
+else:
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Web and worker are processes of their own: a cache in memory would not do.
+CACHES = {"default": env.cache_url("CACHE_URL", f"filecache://{VAR_DIR / 'cache'}")}
+if CACHES["default"]["BACKEND"] == "django_redis.cache.RedisCache":
+    CACHES["default"]["OPTIONS"] = {
+        "IGNORE_EXCEPTIONS": True,  # without Redis the pages are slower, not broken
+        "SOCKET_CONNECT_TIMEOUT": 1,
+        "SOCKET_TIMEOUT": 1,
+    }
+DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = True
+
+# --- Users --------------------------------------------------------------------
+
+AUTH_USER_MODEL = "users.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+    "guardian.backends.ObjectPermissionBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_ADAPTER = "users.adapter.AccountAdapter"
+ANONYMOUS_USER_NAME = None  # guardian: no user row for nobody
+GUARDIAN_MONKEY_PATCH_USER = False
+
+# --- Language, time, static files ---------------------------------------------
+
+LANGUAGE_CODE = env.str("LANGUAGE_CODE", "en")
+LANGUAGES = [("en", _("English")), ("ru", _("Russian"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = env.str("TIME_ZONE", "UTC")
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = VAR_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+# Everything a page loads comes from this host: Bootstrap is vendored.
+_static = lazy(static, str)
+BOOTSTRAP5 = {
+    "css_url": _static("vendor/bootstrap/bootstrap.min.css"),
+    "javascript_url": _static("vendor/bootstrap/bootstrap.bundle.min.js"),
+    "required_css_class": "required",
+}
+DJANGO_TABLES2_TEMPLATE = "django_tables2/bootstrap5-responsive.html"
+
+# --- Browser security ---------------------------------------------------------
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+if env.bool("BEHIND_PROXY", False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+X_FRAME_OPTIONS = "DENY"
+
+# --- Mail ---------------------------------------------------------------------
+
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "mailsvc@localhost.localdomain")
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+# The mail server, for Django's own mails and for the delivery engine alike.
+EMAIL_URL = env.str("EMAIL_URL", "smtp://127.0.0.1:2525")
+vars().update(env.email_url_config(EMAIL_URL))
+EMAIL_TIMEOUT = 15  # seconds
+
+# The built-in mail catcher writes what it receives here; the Outbox page shows it.
+MAILCATCHER_DIR = VAR_DIR / "outbox"
+MAILCATCHER_ENABLED = env.bool("MAILCATCHER", "EMAIL_URL" not in env.ENVIRON)
+
+DELIVERY = {
+    "pumps": env.int("DELIVERY_PUMPS", 2),  # worker processes that send at once
+    "connections": env.int("DELIVERY_CONNECTIONS", 8),  # per pump
+    "batch": 200,  # deliveries per claim, and per commit of outcomes
+    "budget": 60.0,  # seconds that one pump goes on claiming
+    "lease": 60.0,  # seconds without a heartbeat until a pump counts as dead
+    "journal_dir": VAR_DIR / "journal",
+    "retry_max_age": 24 * 3600.0,  # seconds after the first attempt
+    "timeouts": {  # seconds; RFC 5321 4.5.3.2 says what is decent
+        "connect": 15.0,
+        "banner": 60.0,
+        "hello": 30.0,
+        "envelope": 60.0,
+        "data": 60.0,
+        "body": 180.0,
+        "dot": env.float("DELIVERY_DOT_TIMEOUT", 300.0),
+        "quit": 2.0,
+    },
+}
+
+# --- Worker -------------------------------------------------------------------
+
+# Django-Q2 is the alarm clock and the wake-up bell; the truth is in our tables.
+# timeout is longer than the longest wait for a reply (budget + dot), and
+# retry > (timeout + 3) x (1 + (queue_limit + 1) / workers), counted from dequeue.
+Q_CLUSTER = {
+    "name": "mailsvc",
+    "orm": "default",  # the alias of our tables: a second one fires schedules for ever
+    "workers": 4,
+    "queue_limit": 4,
+    "timeout": 480,
+    "retry": 1800,
+    "max_attempts": 1,
+    "ack_failures": True,
+    "catch_up": False,
+    "save_limit": 100,
+    "poll": 0.3,
+    "recycle": 500,
+    "time_zone": TIME_ZONE,
+    "log_level": "INFO",
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {
+            "format": "{asctime} {levelname} {name} {message}",
+            "style": "{",
+        }
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {
+        name: {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", "INFO")}
+        for name in ("mailsvc", "users", "mailings", "reports")
+    },
+}
