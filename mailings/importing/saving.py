@@ -1,0 +1,203 @@
+"""Rows into clients: compared with what the owner has, saved in chunks."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, BinaryIO
+
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Lower
+
+from mailings.importing.reading import read_rows
+from mailings.importing.verdicts import Judge, Rejected
+from mailings.models import Client, ClientList
+from mailings.models.client import ClientQuerySet
+from users.models import User
+
+CHUNK = 1000  # rows a transaction
+_TRIES = 3  # if somebody else saves the same address at the same moment
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    row: int
+    reason: str
+
+
+@dataclass
+class ImportReport:
+    """What became of the rows. With a dry run: what would become of them."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    errors: list[RowError] = field(default_factory=list)
+
+    @property
+    def rejected(self) -> int:
+        return len(self.errors)
+
+    @property
+    def rows(self) -> int:
+        return self.created + self.updated + self.unchanged + self.rejected
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "created": self.created,
+            "updated": self.updated,
+            "unchanged": self.unchanged,
+            "rejected": self.rejected,
+            "errors": [{"row": e.row, "reason": e.reason} for e in self.errors],
+        }
+
+
+def import_clients(
+    owner: User,
+    file: BinaryIO,
+    *,
+    list_name: str | None = None,
+    dry_run: bool = False,
+    after_chunk: Callable[[ImportReport], None] = lambda report: None,
+) -> ImportReport:
+    """
+    Makes clients of the rows of `file`, or changes those that the owner has.
+
+    A client is known by the address, ignoring case. What the file leaves empty does
+    not erase what is there. All good rows go to the list called `list_name`, which
+    is made if need be. Each chunk is saved as a whole; a bad row stops nothing.
+
+    Raises UnreadableFile, or ValidationError if the list can't have that name.
+    """
+    client_list = find_list(owner, list_name) if list_name is not None else None
+    report = ImportReport()
+    candidates = _candidates(file, report)
+    while chunk := list(islice(candidates, CHUNK)):
+        if dry_run:
+            plan = _compare(chunk, _matching(chunk, owner))
+        else:
+            client_list = client_list and _saved(client_list)
+            plan = _save(chunk, owner, client_list)
+        report.created += len(plan.new)
+        report.updated += len(plan.changed)
+        report.unchanged += len(plan.same)
+        after_chunk(report)
+    return report
+
+
+def find_list(owner: User, name: str) -> ClientList:
+    """The owner's list of this name, or a valid one that is not saved yet."""
+    existing = ClientList.objects.owned_by(owner).filter(name__iexact=name).first()
+    if existing is not None:
+        return existing
+    client_list = ClientList(owner=owner, name=name.strip())
+    client_list.full_clean()
+    return client_list
+
+
+def _candidates(file: BinaryIO, report: ImportReport) -> Iterator[Client]:
+    judge = Judge()
+    for row in read_rows(file):
+        try:
+            yield judge.candidate(row)
+        except Rejected as error:
+            report.errors.append(RowError(row.number, str(error)))
+
+
+@dataclass
+class _Plan:
+    """A chunk, told apart. `changed` and `same` are rows of the database."""
+
+    new: list[Client] = field(default_factory=list)
+    changed: list[Client] = field(default_factory=list)
+    same: list[Client] = field(default_factory=list)
+
+
+def _saved(client_list: ClientList) -> ClientList:
+    """The list with a key; somebody may have made it since we looked."""
+    if client_list.pk is None:
+        client_list, _created = ClientList.objects.get_or_create(
+            owner=client_list.owner,
+            name__iexact=client_list.name,
+            defaults={"name": client_list.name},
+        )
+    return client_list
+
+
+def _save(chunk: list[Client], owner: User, client_list: ClientList | None) -> _Plan:
+    for _try in range(_TRIES - 1):
+        try:
+            return _save_once(chunk, owner, client_list)
+        except IntegrityError:  # somebody was faster: compare again
+            continue
+    return _save_once(chunk, owner, client_list)
+
+
+@transaction.atomic
+def _save_once(
+    chunk: list[Client], owner: User, client_list: ClientList | None
+) -> _Plan:
+    # Locked, so that the upsert below can't bring a deleted client back.
+    plan = _compare(chunk, _matching(chunk, owner).select_for_update())
+    for client in plan.new:
+        client.owner = owner
+    Client.objects.bulk_create(plan.new)
+    # An upsert by key writes a chunk in few statements, where bulk_update would send
+    # two thousand CASE branches.
+    Client.objects.bulk_create(
+        plan.changed,
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=["full_name", "comment"],
+    )
+    if client_list is not None:
+        _add_to_list(client_list, [*plan.new, *plan.changed, *plan.same])
+    return plan
+
+
+def _matching(chunk: list[Client], owner: User) -> ClientQuerySet:
+    """The owner's clients with the addresses of this chunk, ignoring case."""
+    return (
+        Client.objects.owned_by(owner)
+        .alias(address=Lower("email"))
+        .filter(address__in=[candidate.email.lower() for candidate in chunk])
+    )
+
+
+def _compare(chunk: list[Client], matching: ClientQuerySet) -> _Plan:
+    known = {client.email.lower(): client for client in matching}
+    plan = _Plan()
+    for candidate in chunk:
+        client = known.get(candidate.email.lower())
+        if client is None:
+            plan.new.append(_newcomer(candidate))
+        elif _take_over(candidate, client):
+            plan.changed.append(client)
+        else:
+            plan.same.append(client)
+    return plan
+
+
+def _newcomer(candidate: Client) -> Client:
+    # Many files hold addresses only, and a client needs a name to be greeted by.
+    # (The whole address may be longer than a name.)
+    name = candidate.full_name or candidate.email.split("@")[0]
+    return Client(email=candidate.email, full_name=name, comment=candidate.comment)
+
+
+def _take_over(candidate: Client, client: Client) -> bool:
+    """Puts what the file says into the client; whether that changes anything."""
+    before = (client.full_name, client.comment)
+    client.full_name = candidate.full_name or client.full_name
+    client.comment = candidate.comment or client.comment
+    return (client.full_name, client.comment) != before
+
+
+def _add_to_list(client_list: ClientList, clients: list[Client]) -> None:
+    membership = ClientList.clients.through
+    membership.objects.bulk_create(
+        [
+            membership(clientlist_id=client_list.pk, client_id=client.pk)
+            for client in clients
+        ],
+        ignore_conflicts=True,
+    )

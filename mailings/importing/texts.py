@@ -1,0 +1,60 @@
+"""Which encoding is it? UTF-8, UTF-16 with its mark, or what Russian Excel writes."""
+
+import codecs
+import shutil
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, cast
+
+_PIECE = 1 << 16  # bytes
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+# What stands for bytes that mean nothing in the encoding.
+UNREADABLE = "\ufffd"
+
+
+def rewindable(file: BinaryIO) -> BinaryIO:
+    """The same file, or a copy where it can only be read once (a pipe)."""
+    if file.seekable():
+        return file
+    copy = SpooledTemporaryFile(max_size=16 * _PIECE)  # noqa: SIM115 - goes with its user
+    shutil.copyfileobj(file, copy)
+    copy.seek(0)
+    return cast("BinaryIO", copy)
+
+
+def encoding_of(file: BinaryIO) -> str:
+    """
+    The encoding of a rewindable file, read from where it stands; stands there again.
+
+    Without a mark it is UTF-8, unless more of it is nonsense in UTF-8 than is not:
+    one broken row must not turn all the others into something else.
+    """
+    start = file.tell()
+    head = file.read(4)
+    file.seek(start)
+    for mark, encoding in _MARKS:
+        if head.startswith(mark):
+            return encoding
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    good = bad = 0
+    piece = b"-"
+    while piece:
+        piece = file.read(_PIECE)
+        text = decoder.decode(piece, final=not piece)
+        if text.isascii():
+            continue
+        unreadable = text.count(UNREADABLE)
+        bad += unreadable
+        good += len(text) - len(text.encode("ascii", "ignore")) - unreadable
+    file.seek(start)
+    return "utf-8" if good >= bad else "cp1251"
+
+
+def decode(file: BinaryIO) -> str:
+    """All of a small rewindable file as text; what can't be read is U+FFFD."""
+    encoding = encoding_of(file)
+    return file.read().decode(encoding, errors="replace")

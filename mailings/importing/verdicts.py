@@ -1,0 +1,84 @@
+"""Is this row a client? Judged by the rules of the model, without the database."""
+
+import re
+from typing import TYPE_CHECKING, cast
+
+from django.core.exceptions import ValidationError
+from django.db.models import CharField, TextField
+from django.utils.translation import gettext as _
+
+from mailings.importing.reading import Row
+from mailings.models import Client
+
+# A comment may have lines and tabs; what else is below a blank, or is NUL (which
+# PostgreSQL refuses), is not text.
+_NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_LINE_END = re.compile("\r\n?")
+
+if TYPE_CHECKING:
+    _Text = CharField[str, str] | TextField[str, str]
+
+_FIELDS = {
+    name: cast("_Text", Client._meta.get_field(name))
+    for name in ("email", "full_name", "comment")
+}
+
+
+class Rejected(Exception):
+    """This row can't be a client; the message says why."""
+
+
+class Judge:
+    """
+    Judges the rows of one file, in order.
+
+    Of two rows with the same address the first counts. Remembers one address a row:
+    about 150 bytes each.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[str, int] = {}
+
+    def candidate(self, row: Row) -> Client:
+        """A client without owner, not saved. Raises Rejected with the reason."""
+        if row.problem:
+            raise Rejected(row.problem)
+        client = Client(
+            email=row.values["email"],
+            full_name=row.values.get("full_name", ""),
+            comment=_LINE_END.sub("\n", row.values.get("comment", "")),
+        )
+        _check(client)
+        first = self._seen.setdefault(client.email.lower(), row.number)
+        if first != row.number:
+            raise Rejected(
+                _("The same address is in row %(row)d; that one counts.")
+                % {"row": first}
+            )
+        return client
+
+
+def _check(client: Client) -> None:
+    for name, model_field in _FIELDS.items():
+        problem = _problem(model_field, getattr(client, name))
+        if problem:
+            raise Rejected(f"{model_field.verbose_name}: {problem}")
+
+
+def _problem(model_field: "_Text", value: str) -> str:
+    """What is wrong with the value of this field, in words; "" if nothing is."""
+    if not value:
+        return _("It is missing.") if model_field.name == "email" else ""
+    limit = model_field.max_length
+    if limit is not None and len(value) > limit:
+        return _("%(length)d characters, at most %(limit)d are allowed.") % {
+            "length": len(value),
+            "limit": limit,
+        }
+    if _NOT_TEXT.search(value):
+        return _("Control characters are not allowed here.")
+    try:
+        model_field.run_validators(value)
+    except ValidationError as error:
+        return str(error.messages[0])
+    return ""
