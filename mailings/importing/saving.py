@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Lower
 
 from mailings.importing.reading import read_rows
-from mailings.importing.verdicts import Judge, Rejected
+from mailings.importing.verdicts import Candidate, Judge, Rejected
 from mailings.models import Client, ClientList
 from mailings.models.client import ClientQuerySet
 from users.models import User
@@ -86,15 +86,13 @@ def import_clients(
 
 def find_list(owner: User, name: str) -> ClientList:
     """The owner's list of this name, or a valid one that is not saved yet."""
-    existing = ClientList.objects.owned_by(owner).filter(name__iexact=name).first()
-    if existing is not None:
-        return existing
-    client_list = ClientList(owner=owner, name=name.strip())
-    client_list.full_clean()
-    return client_list
+    wanted = ClientList(owner=owner, name=name.strip())
+    wanted.clean_fields(exclude=["owner"])
+    own = ClientList.objects.owned_by(owner)
+    return own.filter(name__iexact=wanted.name).first() or wanted
 
 
-def _candidates(file: BinaryIO, report: ImportReport) -> Iterator[Client]:
+def _candidates(file: BinaryIO, report: ImportReport) -> Iterator[Candidate]:
     judge = Judge()
     for row in read_rows(file):
         try:
@@ -123,7 +121,7 @@ def _saved(client_list: ClientList) -> ClientList:
     return client_list
 
 
-def _save(chunk: list[Client], owner: User, client_list: ClientList | None) -> _Plan:
+def _save(chunk: list[Candidate], owner: User, client_list: ClientList | None) -> _Plan:
     for _try in range(_TRIES - 1):
         try:
             return _save_once(chunk, owner, client_list)
@@ -134,7 +132,7 @@ def _save(chunk: list[Client], owner: User, client_list: ClientList | None) -> _
 
 @transaction.atomic
 def _save_once(
-    chunk: list[Client], owner: User, client_list: ClientList | None
+    chunk: list[Candidate], owner: User, client_list: ClientList | None
 ) -> _Plan:
     # Locked, so that the upsert below can't bring a deleted client back.
     plan = _compare(chunk, _matching(chunk, owner).select_for_update())
@@ -154,16 +152,17 @@ def _save_once(
     return plan
 
 
-def _matching(chunk: list[Client], owner: User) -> ClientQuerySet:
+def _matching(chunk: list[Candidate], owner: User) -> ClientQuerySet:
     """The owner's clients with the addresses of this chunk, ignoring case."""
     return (
         Client.objects.owned_by(owner)
         .alias(address=Lower("email"))
         .filter(address__in=[candidate.email.lower() for candidate in chunk])
+        .order_by("pk")  # two imports at once lock in the same order
     )
 
 
-def _compare(chunk: list[Client], matching: ClientQuerySet) -> _Plan:
+def _compare(chunk: list[Candidate], matching: ClientQuerySet) -> _Plan:
     known = {client.email.lower(): client for client in matching}
     plan = _Plan()
     for candidate in chunk:
@@ -177,14 +176,14 @@ def _compare(chunk: list[Client], matching: ClientQuerySet) -> _Plan:
     return plan
 
 
-def _newcomer(candidate: Client) -> Client:
+def _newcomer(candidate: Candidate) -> Client:
     # Many files hold addresses only, and a client needs a name to be greeted by.
     # (The whole address may be longer than a name.)
     name = candidate.full_name or candidate.email.split("@")[0]
     return Client(email=candidate.email, full_name=name, comment=candidate.comment)
 
 
-def _take_over(candidate: Client, client: Client) -> bool:
+def _take_over(candidate: Candidate, client: Client) -> bool:
     """Puts what the file says into the client; whether that changes anything."""
     before = (client.full_name, client.comment)
     client.full_name = candidate.full_name or client.full_name

@@ -1,6 +1,7 @@
 """Is this row a client? Judged by the rules of the model, without the database."""
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from django.core.exceptions import ValidationError
@@ -24,6 +25,15 @@ _FIELDS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What a good row says about a client; the name and the comment may be empty."""
+
+    email: str
+    full_name: str
+    comment: str
+
+
 class Rejected(Exception):
     """This row can't be a client; the message says why."""
 
@@ -39,28 +49,28 @@ class Judge:
     def __init__(self) -> None:
         self._seen: dict[str, int] = {}
 
-    def candidate(self, row: Row) -> Client:
-        """A client without owner, not saved. Raises Rejected with the reason."""
+    def candidate(self, row: Row) -> Candidate:
+        """What the row says. Raises Rejected with the reason."""
         if row.problem:
             raise Rejected(row.problem)
-        client = Client(
+        candidate = Candidate(
             email=row.values["email"],
             full_name=row.values.get("full_name", ""),
             comment=_LINE_END.sub("\n", row.values.get("comment", "")),
         )
-        _check(client)
-        first = self._seen.setdefault(client.email.lower(), row.number)
+        _check(candidate)
+        first = self._seen.setdefault(candidate.email.lower(), row.number)
         if first != row.number:
             raise Rejected(
                 _("The same address is in row %(row)d; that one counts.")
                 % {"row": first}
             )
-        return client
+        return candidate
 
 
-def _check(client: Client) -> None:
+def _check(candidate: Candidate) -> None:
     for name, model_field in _FIELDS.items():
-        problem = _problem(model_field, getattr(client, name))
+        problem = _problem(model_field, getattr(candidate, name))
         if problem:
             raise Rejected(f"{model_field.verbose_name}: {problem}")
 
