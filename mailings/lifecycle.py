@@ -3,61 +3,253 @@ The verbs: what can be done with a mailing. Views, commands, tasks and the admin
 call the same ones; each is atomic and leaves the mailing's schedule right.
 """
 
+import logging
 from datetime import datetime
 
-from mailings.models import Client, Mailing, Run
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from mailings import delivery, schedules
+from mailings.models import Client, Delivery, Mailing, Run
 from users.models import User
+
+logger = logging.getLogger(__name__)
 
 
 class NotPossible(Exception):
     """The verb does not apply now; the message says why, in the user's language."""
 
 
+# --- What people do ---
+
+
+@transaction.atomic
 def launch(mailing: Mailing, *, by: User) -> None:
-    """Takes a new mailing (with its recipients set) into service."""
-    raise NotImplementedError
+    """
+    Takes a new mailing (with its recipients set) into service.
+
+    Inside its window the worker begins at once; nobody waits for it here.
+    """
+    if not mailing.title and mailing.message is not None:
+        mailing.title = mailing.message.subject
+        mailing.save(update_fields=["title"])
+    _reschedule(mailing)
+    logger.info("Mailing %s was launched by %s.", mailing.pk, by.pk)
 
 
+@transaction.atomic
 def revise(mailing: Mailing, *, by: User) -> None:
-    """Puts schedule and open runs right after the settings were edited."""
-    raise NotImplementedError
+    """Puts status, open runs and schedule right after the settings were edited."""
+    for run in mailing.runs.unfinished():
+        closes_at = delivery.closing_time(mailing, run.scheduled_for)
+        Run.objects.filter(pk=run.pk).update(closes_at=closes_at)
+    if mailing.status == Mailing.Status.FINISHED and _has_more_to_come(mailing):
+        mailing.status = (
+            Mailing.Status.RUNNING if mailing.runs.exists() else Mailing.Status.CREATED
+        )
+        mailing.save(update_fields=["status"])
+    if not mailing.title and mailing.message is not None:
+        mailing.title = mailing.message.subject
+        mailing.save(update_fields=["title"])
+    _reschedule(mailing)
+    logger.info("Mailing %s was edited by %s.", mailing.pk, by.pk)
 
 
+@transaction.atomic
 def pause(mailing: Mailing, *, by: User) -> None:
-    raise NotImplementedError
+    _require_unfinished(mailing)
+    if mailing.is_paused:
+        raise NotPossible(_("The mailing is paused already."))
+    mailing.paused_at = timezone.now()
+    mailing.save(update_fields=["paused_at"])
+    schedules.sync(mailing)
+    logger.info("Mailing %s was paused by %s.", mailing.pk, by.pk)
 
 
+@transaction.atomic
 def resume(mailing: Mailing, *, by: User) -> None:
-    raise NotImplementedError
+    """Goes on with what still waits; what was missed follows the catch-up rule."""
+    _require_unfinished(mailing)
+    if not mailing.is_paused:
+        raise NotPossible(_("The mailing is not paused."))
+    mailing.paused_at = None
+    mailing.save(update_fields=["paused_at"])
+    _reschedule(mailing)
+    logger.info("Mailing %s was resumed by %s.", mailing.pk, by.pk)
 
 
+@transaction.atomic
 def hold(mailing: Mailing, *, by: User, reason: str) -> None:
-    raise NotImplementedError
+    """A manager switches the mailing off; its owner sees the reason."""
+    _require_unfinished(mailing)
+    if mailing.is_held:
+        raise NotPossible(_("The mailing is held already."))
+    if not reason.strip():
+        raise NotPossible(_("Say why the mailing is held."))
+    mailing.held_at, mailing.held_by = timezone.now(), by
+    mailing.hold_reason = reason.strip()
+    mailing.save(update_fields=["held_at", "held_by", "hold_reason"])
+    schedules.sync(mailing)
+    logger.info("Mailing %s was put on hold by %s.", mailing.pk, by.pk)
 
 
+@transaction.atomic
 def release(mailing: Mailing, *, by: User) -> None:
-    raise NotImplementedError
+    if not mailing.is_held:
+        raise NotPossible(_("The mailing is not held."))
+    mailing.held_at = mailing.held_by = None
+    mailing.hold_reason = ""
+    mailing.save(update_fields=["held_at", "held_by", "hold_reason"])
+    _reschedule(mailing)
+    logger.info("Mailing %s was released by %s.", mailing.pk, by.pk)
 
 
+@transaction.atomic
 def stop(mailing: Mailing, *, by: User) -> None:
     """Ends the mailing for good: what is not sent yet is cancelled."""
-    raise NotImplementedError
+    _require_unfinished(mailing)
+    mailing.status = Mailing.Status.FINISHED
+    mailing.save(update_fields=["status"])
+    schedules.forget(mailing)
+    delivery.close(timezone.now())
+    logger.info("Mailing %s was stopped by %s.", mailing.pk, by.pk)
 
 
+@transaction.atomic
 def delete(mailing: Mailing, *, by: User) -> None:
     """Removes the mailing; the history of its runs stays readable."""
-    raise NotImplementedError
+    schedules.forget(mailing)
+    logger.info("Mailing %s was deleted by %s.", mailing.pk, by.pk)
+    if not mailing.runs.exists():
+        mailing.delete()
+        return
+    mailing.deleted_at = timezone.now()
+    mailing.status = Mailing.Status.FINISHED
+    mailing.message = None
+    mailing.all_clients = False
+    mailing.save(update_fields=["deleted_at", "status", "message", "all_clients"])
+    mailing.lists.clear()
+    mailing.clients.clear()
+    delivery.close(timezone.now())
 
 
-def send_now(mailing: Mailing, *, now: datetime) -> Run | None:
-    """
-    The run that sending now means: the one in progress, or a new one.
-
-    None if there is nothing left to send (the mailing is finished).
-    """
-    raise NotImplementedError
-
-
+@transaction.atomic
 def delete_client(client: Client, *, by: User) -> None:
     """Removes a client; deliveries that still wait are cancelled, history stays."""
-    raise NotImplementedError
+    delivery.end_waiting(
+        Delivery.objects.filter(client=client),
+        state=Delivery.State.CANCELLED,
+        reason=Delivery.Reason.CLIENT_DELETED,
+    )
+    logger.info("Client %s was deleted by %s.", client.pk, by.pk)
+    client.delete()
+
+
+@transaction.atomic
+def send_now(mailing: Mailing, *, now: datetime) -> Run | None:
+    """
+    The run that sending now means: the one in progress, else the one that is due,
+    else a new one. None if there is nothing left to send.
+
+    Raises NotPossible if the mailing may not be sent.
+    """
+    mailing = Mailing.objects.select_for_update(of=("self",)).get(pk=mailing.pk)
+    if mailing.is_deleted:
+        raise NotPossible(_("The mailing was deleted."))
+    if mailing.status == Mailing.Status.FINISHED:
+        return None
+    _require_permission_to_send(mailing)
+    if now >= mailing.end_at:
+        raise NotPossible(_("The time of the mailing is over."))
+    run = mailing.runs.unfinished().first() or delivery.begin_due_run(mailing, now)
+    if run is not None:
+        return run
+    once = mailing.periodicity == Mailing.Periodicity.ONCE
+    if once and mailing.runs.exists():
+        return None
+    run = delivery.begin_run(mailing, mailing.start_at if once else now, now)
+    mailing.refresh_from_db()
+    schedules.sync(mailing, now=now)
+    return run
+
+
+# --- What time does ---
+
+
+@transaction.atomic
+def begin_due(mailing: Mailing, *, now: datetime) -> Run | None:
+    """Begins the run that is due, if there is one, and sets the next alarm."""
+    run = delivery.begin_due_run(mailing, now)
+    mailing.refresh_from_db()
+    schedules.sync(mailing, now=now)
+    schedules.wake()
+    return run
+
+
+def settle(now: datetime, *, go_on: bool = True) -> None:
+    """Ends what is over and, if it shall `go_on`, wakes the worker for the rest."""
+    for mailing in delivery.close(now):
+        schedules.sync(mailing, now=now)
+    if go_on and delivery.has_work(now):
+        schedules.wake()
+
+
+def sweep(now: datetime) -> int:
+    """
+    Finds what lost tasks, schedules and workers have left: dead leases, mailings that
+    are due, windows that are over. Returns how many runs it began.
+    """
+    delivery.recover(now)
+    begun = 0
+    for mailing in Mailing.objects.live().filter(start_at__lte=now, end_at__gt=now):
+        if begin_due_if_any(mailing, now):
+            begun += 1
+    schedules.heal(now)
+    settle(now)
+    return begun
+
+
+def begin_due_if_any(mailing: Mailing, now: datetime) -> bool:
+    """Looks before it locks: most mailings have nothing due at this minute."""
+    last = mailing.runs.order_by("-scheduled_for").first()
+    due = mailing.next_occurrence(last.scheduled_for) if last else mailing.start_at
+    if due is None or due > now:
+        return False
+    return begin_due(mailing, now=now) is not None
+
+
+# --- What several of them need ---
+
+
+def _reschedule(mailing: Mailing) -> None:
+    now = timezone.now()
+    schedules.sync(mailing, now=now)
+    if mailing.is_live and mailing.is_window_open(now):
+        schedules.start_soon(mailing)
+
+
+def _has_more_to_come(mailing: Mailing) -> bool:
+    last = mailing.runs.order_by("-scheduled_for").first()
+    if timezone.now() >= mailing.end_at:
+        return False
+    return last is None or mailing.next_occurrence(last.scheduled_for) is not None
+
+
+def _require_unfinished(mailing: Mailing) -> None:
+    if mailing.is_deleted:
+        raise NotPossible(_("The mailing was deleted."))
+    if mailing.status == Mailing.Status.FINISHED:
+        raise NotPossible(_("The mailing is finished."))
+
+
+def _require_permission_to_send(mailing: Mailing) -> None:
+    if mailing.is_held:
+        raise NotPossible(
+            _("The mailing is held by a manager: %(reason)s")
+            % {"reason": mailing.hold_reason}
+        )
+    if mailing.is_paused:
+        raise NotPossible(_("The mailing is paused. Resume it first."))
+    if not mailing.owner.is_active:
+        raise NotPossible(_("The owner of the mailing is blocked."))

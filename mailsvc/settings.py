@@ -216,7 +216,8 @@ DELIVERY = {
     "budget": 60.0,  # seconds that one pump goes on claiming
     "lease": 60.0,  # seconds without a heartbeat until a pump counts as dead
     "journal_dir": VAR_DIR / "journal",
-    "retry_max_age": 24 * 3600.0,  # seconds after the first attempt
+    # Seconds until each retry, +-20 %: 12 tries in about 24 hours.
+    "retry_delays": [60, 300, 900, 1800, 3600, 7200, *[14400] * 5],
     "timeouts": {  # seconds; RFC 5321 4.5.3.2 says what is decent
         "connect": 15.0,
         "banner": 60.0,

@@ -173,8 +173,8 @@ class Mailing(models.Model):
     def is_window_open(self, now: datetime) -> bool:
         return self.start_at <= now < self.end_at
 
-    def occurrences_after(self, moment: datetime) -> "recurrence.Occurrences":
-        """The occurrences later than `moment` inside the window, in UTC."""
+    def occurrences_after(self, moment: datetime | None) -> "recurrence.Occurrences":
+        """The occurrences inside the window, in UTC; only those later than `moment`."""
         return recurrence.occurrences(
             self.start_at,
             self.Periodicity(self.periodicity),

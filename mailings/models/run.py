@@ -37,13 +37,13 @@ class RunQuerySet(OwnedQuerySet["Run"]):
         return self.filter(state__in=[Run.State.PLANNING, Run.State.SENDING])
 
     def allowed_to_send(self) -> "RunQuerySet":
-        """Neither paused nor held, and the owner is not blocked."""
+        """Of a mailing that is neither over, paused nor held, of an active owner."""
         return self.filter(
             mailing__paused_at=None,
             mailing__held_at=None,
             mailing__deleted_at=None,
             mailing__owner__is_active=True,
-        )
+        ).exclude(mailing__status=Mailing.Status.FINISHED)
 
     def with_open_deliveries(self) -> "RunQuerySet":
         return self.filter(Q(pending__gt=0) | Q(sending__gt=0) | Q(deferred__gt=0))

@@ -1,0 +1,36 @@
+"""
+The engine: models and SMTP. It knows no request, no form and no Django-Q2.
+
+    plan      a due occurrence becomes a run and its deliveries
+    claim     deliveries are leased in batches, fairly
+    compose   a run's snapshot becomes the bytes for one recipient
+    courier   several connections at work, in a thread of their own
+    smtp      one connection's conversation; says what happened, decides nothing
+    replies   what a reply means: the table, pure
+    journal   what was handed over, on disk, so that a kill leaves little doubt
+    record    outcomes, attempts and books in one transaction, fenced by the lease
+    retry     when to try again, pure
+    circuit   is the mail server well?
+    recover   what dead pumps left
+    closing   what is over
+    pump      the loop that joins them
+"""
+
+from mailings.delivery.closing import close, end_waiting
+from mailings.delivery.plan import begin_due_run, begin_run, closing_time
+from mailings.delivery.pump import PumpReport, pump
+from mailings.delivery.recover import recover
+from mailings.delivery.work import has_work, next_due_at
+
+__all__ = [
+    "PumpReport",
+    "begin_due_run",
+    "begin_run",
+    "close",
+    "closing_time",
+    "end_waiting",
+    "has_work",
+    "next_due_at",
+    "pump",
+    "recover",
+]

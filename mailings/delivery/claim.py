@@ -1,0 +1,131 @@
+"""
+Taking work: deliveries are leased in batches, fairly over owners and runs.
+
+A claimed row is `sending` and points to the lease; nobody else sees it. On PostgreSQL
+two pumps pass each other by SKIP LOCKED, on SQLite by its single writer.
+"""
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import chain, zip_longest
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from mailings.delivery.books import move
+from mailings.models import Delivery, Lease, Run
+
+_RUNS_AT_ONCE = 16  # runs that share one claim
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One delivery that is ours to send."""
+
+    delivery_id: int
+    run_id: int
+    email: str
+    full_name: str
+    attempt_count: int
+
+
+def take_lease(
+    *, host: str, boot_id: str, pid: int, journal: str, now: datetime, seconds: float
+) -> Lease:
+    return Lease.objects.create(
+        host=host,
+        boot_id=boot_id,
+        pid=pid,
+        journal=journal,
+        started_at=now,
+        expires_at=now + timedelta(seconds=seconds),
+    )
+
+
+def renew(lease: Lease, *, now: datetime, seconds: float, claiming: bool) -> bool:
+    """False: the lease is gone, somebody has recovered what it held."""
+    return bool(
+        Lease.objects.filter(pk=lease.pk).update(
+            expires_at=now + timedelta(seconds=seconds), claiming=claiming
+        )
+    )
+
+
+def due_runs(now: datetime, *, only: Collection[int] | None = None) -> list[int]:
+    """The runs with deliveries to send now, owners taking turns."""
+    runs = (
+        Run.objects.unfinished()
+        .allowed_to_send()
+        .filter(closes_at__gt=now)
+        .filter(Exists(Delivery.objects.claimable(now).filter(run=OuterRef("pk"))))
+    )
+    if only is not None:
+        runs = runs.filter(pk__in=only)
+    by_owner: dict[int, list[int]] = defaultdict(list)
+    for run_id, owner_id in runs.order_by().values_list("pk", "mailing__owner_id"):
+        by_owner[owner_id].append(run_id)
+    queues = list(by_owner.values())
+    for queue in queues:
+        random.shuffle(queue)
+    random.shuffle(queues)
+    turns = chain.from_iterable(zip_longest(*queues))
+    return [run_id for run_id in turns if run_id is not None]
+
+
+@transaction.atomic
+def claim(
+    lease: Lease,
+    *,
+    size: int,
+    now: datetime,
+    only: Collection[int] | None = None,
+) -> list[Claim]:
+    """
+    Up to `size` deliveries that are due, now leased. `only` limits it to these runs.
+    """
+    runs = due_runs(now, only=only)[:_RUNS_AT_ONCE]
+    claims: list[Claim] = []
+    for index, run_id in enumerate(runs):
+        share = -(-(size - len(claims)) // (len(runs) - index))
+        claims += _claim_of(run_id, lease, share, now)
+    return claims
+
+
+def _claim_of(run_id: int, lease: Lease, size: int, now: datetime) -> list[Claim]:
+    rows = list(
+        Delivery.objects.claimable(now)
+        .filter(run_id=run_id)
+        .order_by("due_at", "pk")
+        .select_for_update(skip_locked=True)
+        .values_list("pk", "email", "full_name", "attempt_count", "state")[:size]
+    )
+    if not rows:
+        return []
+    Delivery.objects.filter(pk__in=[row[0] for row in rows]).update(
+        state=Delivery.State.SENDING, lease=lease
+    )
+    was = Counter(row[4] for row in rows)
+    move(run_id, {**{state: -n for state, n in was.items()}, "sending": len(rows)})
+    return [Claim(row[0], run_id, *row[1:4]) for row in rows]
+
+
+@transaction.atomic
+def give_back(lease: Lease, delivery_ids: Iterable[int]) -> None:
+    """Claimed, and not begun: back to where they were."""
+    rows = list(
+        Delivery.objects.filter(pk__in=list(delivery_ids), lease=lease)
+        .select_for_update()
+        .values_list("pk", "run_id", "attempt_count")
+    )
+    for state, tried in (("pending", False), ("deferred", True)):
+        mine = [row for row in rows if (row[2] > 0) is tried]
+        if not mine:
+            continue
+        Delivery.objects.filter(pk__in=[row[0] for row in mine]).update(
+            state=state, lease=None
+        )
+        for run_id, n in sorted(Counter(row[1] for row in mine).items()):
+            move(run_id, {"sending": -n, state: n})

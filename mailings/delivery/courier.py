@@ -1,0 +1,275 @@
+"""
+Keeps several connections busy, in a thread and an event loop of its own.
+
+The pump's thread owns the database, this one the sockets: letters go in, results
+come out. Nothing here knows what a database is.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from mailings.delivery.journal import Journal, Result
+from mailings.delivery.replies import Outcome, Phase, Verdict, outcome
+from mailings.delivery.smtp import Connection, Failed, Letter, Server
+
+logger = logging.getLogger(__name__)
+
+# After so many connections that broke over the same letter, it is the letter.
+_BREAKS_PER_LETTER = 3
+_PAUSE_AFTER_FAILURE = 0.5  # seconds until the same connection is tried again
+
+
+class LeaseLost(Exception):
+    """Somebody else may have taken over what this pump had claimed."""
+
+
+@dataclass(slots=True)
+class Takings:
+    """What happened since the last look."""
+
+    results: list[Result] = field(default_factory=list)
+    troubles: list[Outcome] = field(default_factory=list)  # SERVER or ACCOUNT
+
+
+def clock() -> float:
+    """Seconds that go on while the machine or the process sleeps."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+class Courier:
+    """
+    Carries letters over up to `connections` connections to `server`.
+
+    Every letter that was submitted ends in exactly one of: a result in `collect()`,
+    or `recall()`, which hands back those that have not been begun.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        journal: Journal,
+        *,
+        connections: int,
+        timeouts: Mapping[str, float],
+        batch: int,
+    ) -> None:
+        self._server = server
+        self._journal = journal
+        self._timeouts = timeouts
+        self._batch = batch
+        self._letters: deque[Letter] = deque()
+        self._breaks: Counter[int] = Counter()
+        self._takings = Takings()
+        self._lock = threading.Lock()  # guards the four above and the two below
+        self._in_hand = 0
+        self._seats = connections
+        self._news = threading.Event()
+        self._lease_until = 0.0
+        self._closing = False
+        self._ready: asyncio.Event
+        self._welcome: asyncio.Event
+        self._loop = asyncio.new_event_loop()
+        self._started = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
+
+    # --- called by the pump's thread ---
+
+    def start(self) -> None:
+        self._thread.start()
+        self._started.wait()
+
+    def renew(self, lease_until: float) -> None:
+        """The lease is good until then (by `clock()`); after it nothing is begun."""
+        self._lease_until = lease_until
+
+    def submit(self, letters: Iterable[Letter]) -> None:
+        with self._lock:
+            self._letters.extend(letters)
+        self._loop.call_soon_threadsafe(self._ready.set)
+
+    @property
+    def backlog(self) -> int:
+        """Letters that no connection has taken yet."""
+        return len(self._letters)
+
+    @property
+    def unfinished(self) -> int:
+        """Letters without a result so far."""
+        with self._lock:
+            return len(self._letters) + self._in_hand
+
+    @property
+    def has_connections(self) -> bool:
+        return self._seats > 0
+
+    def collect(self, seconds: float) -> Takings:
+        """What has come in, after waiting for a batch or `seconds`."""
+        self._news.wait(seconds)
+        self._news.clear()
+        with self._lock:
+            takings, self._takings = self._takings, Takings()
+        return takings
+
+    def recall(self, wanted: Callable[[Letter], bool]) -> list[Letter]:
+        """Takes back the letters not begun yet for which `wanted` is true."""
+        with self._lock:
+            recalled = [letter for letter in self._letters if wanted(letter)]
+            if recalled:
+                kept = [letter for letter in self._letters if not wanted(letter)]
+                self._letters = deque(kept)
+        return recalled
+
+    def close(self) -> None:
+        """Ends the connections after what is in hand. Once is enough."""
+        if not self._closing:
+            self._closing = True
+            self._loop.call_soon_threadsafe(self._wake_all)
+            self._thread.join()
+
+    # --- the courier's own thread ---
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._work())
+
+    def _wake_all(self) -> None:
+        self._ready.set()
+        self._welcome.set()
+
+    async def _work(self) -> None:
+        self._ready, self._welcome = asyncio.Event(), asyncio.Event()
+        self._started.set()
+        seats = [self._carry(seat) for seat in range(self._seats)]
+        for ended in await asyncio.gather(*seats, return_exceptions=True):
+            if isinstance(ended, BaseException):
+                logger.error("A connection's task failed.", exc_info=ended)
+
+    async def _carry(self, seat: int) -> None:
+        """One connection: takes letter after letter until there is no more work."""
+        if seat > 0:  # nobody knocks at a dead server with all connections at once
+            await self._welcome.wait()
+        connection: Connection | None = None
+        proven = False  # has served since it was opened, or since it last failed
+        try:
+            while (letter := await self._next_letter()) is not None:
+                if connection is not None and not connection.is_usable:
+                    await connection.close()
+                    connection = None
+                try:
+                    if connection is None:
+                        connection = await Connection.open(self._server, self._timeouts)
+                        self._welcome.set()
+                    await self._hand_over(letter, connection)
+                    proven = True
+                except Failed as failure:
+                    self._give_back(letter)
+                    if not proven and not await self._go_on_after(failure):
+                        return
+                    proven = False
+                except (LeaseLost, OSError) as error:
+                    logger.error("Nothing is handed over any more: %s", error)
+                    self._give_back(letter)
+                    return
+        finally:
+            self._leave()
+            if connection is not None:
+                await connection.close()
+
+    async def _next_letter(self) -> Letter | None:
+        while not self._closing:
+            with self._lock:
+                if self._letters and clock() < self._lease_until:
+                    self._in_hand += 1
+                    letter = self._letters.popleft()
+                    if len(self._letters) <= self._seats:
+                        self._news.set()  # time to claim more
+                    return letter
+                idle = not self._letters
+            if idle:
+                self._ready.clear()
+                await self._ready.wait()
+            else:
+                await asyncio.sleep(0.05)  # until the lease is renewed
+        return None
+
+    async def _hand_over(self, letter: Letter, connection: Connection) -> None:
+        started_at, begun = datetime.now(UTC), time.monotonic()
+
+        def before_body() -> None:
+            # First on record, then a last look at the lease: whoever took it over
+            # meanwhile finds this letter in doubt, and not among the unsent.
+            self._journal.handing_over(letter.delivery_id)
+            if clock() >= self._lease_until:
+                raise LeaseLost("The lease has run out.")
+
+        exchange = await connection.send(letter, before_body=before_body)
+        verdict = outcome(exchange)
+        if not verdict.is_attempt:
+            verdict = self._blame(letter, verdict) or verdict
+        if not verdict.is_attempt:
+            if exchange.phase is Phase.DOT:
+                self._journal.not_taken(letter.delivery_id)
+            raise Failed(exchange)
+        self._deliver_result(
+            Result(
+                letter.delivery_id,
+                verdict,
+                started_at,
+                int((time.monotonic() - begun) * 1000),
+            )
+        )
+
+    def _blame(self, letter: Letter, verdict: Outcome) -> Outcome | None:
+        """A letter over which connection after connection breaks is put off."""
+        self._breaks[letter.delivery_id] += 1
+        if self._breaks[letter.delivery_id] < _BREAKS_PER_LETTER:
+            return None
+        if verdict.verdict is Verdict.ACCOUNT or verdict.phase is Phase.MAIL:
+            return None
+        return Outcome(
+            Verdict.DEFERRED,
+            verdict.phase,
+            verdict.code,
+            verdict.enhanced_code,
+            verdict.text,
+        )
+
+    def _deliver_result(self, result: Result) -> None:
+        self._journal.received(result)
+        with self._lock:
+            self._in_hand -= 1
+            self._takings.results.append(result)
+            if len(self._takings.results) >= self._batch or not self._letters:
+                self._news.set()
+
+    def _give_back(self, letter: Letter) -> None:
+        with self._lock:
+            self._in_hand -= 1
+            self._letters.append(letter)
+
+    async def _go_on_after(self, failure: Failed) -> bool:
+        """
+        After a failure of the server or the connection, false if this seat is given
+        up: while others work, the server may just not want so many.
+        """
+        trouble = outcome(failure.exchange)
+        with self._lock:
+            others_work = self._seats > 1 and trouble.verdict is Verdict.SERVER
+            if others_work:
+                logger.info("One connection less: %s", failure)
+                return False
+            self._takings.troubles.append(trouble)
+            self._news.set()
+        await asyncio.sleep(_PAUSE_AFTER_FAILURE)
+        return not self._closing
+
+    def _leave(self) -> None:
+        with self._lock:
+            self._seats -= 1
+            self._news.set()

@@ -1,0 +1,148 @@
+"""
+A pump's memory that survives it: what was handed over since the last commit.
+
+One file per lease, one `write()` per line, no fsync: the page cache outlives a killed
+process. D says that a body is about to leave, N that it was not taken after all, R
+keeps the outcome. After a kill, D without R or N is in doubt and nothing else is;
+after a power loss (another boot id) the file is not trusted. The lock on the file
+goes with the process, so that others can tell at once that it is dead.
+"""
+
+import fcntl
+import json
+import os
+import socket
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from uuid import uuid4
+
+from mailings.delivery.replies import Outcome, Phase, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One delivery's outcome, with what its attempt row needs."""
+
+    delivery_id: int
+    outcome: Outcome
+    started_at: datetime  # UTC
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Testimony:
+    """What a dead pump's journal says."""
+
+    results: dict[int, Result]
+    in_doubt: frozenset[int]
+
+
+class Journal:
+    """Written by one thread only."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        self._file = os.open(path, flags, 0o600)
+        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    @classmethod
+    def create(cls, directory: Path) -> "Journal":
+        return cls(directory / f"{uuid4().hex}.journal")
+
+    def handing_over(self, delivery_id: int) -> None:
+        """The body is about to leave. Raises OSError if that can't be recorded."""
+        self._write(f"D {delivery_id}\n".encode())
+
+    def not_taken(self, delivery_id: int) -> None:
+        """The body was announced, and certainly not taken."""
+        self._write(f"N {delivery_id}\n".encode())
+
+    def received(self, result: Result) -> None:
+        """The outcome is known."""
+        outcome = result.outcome
+        fields = [
+            result.delivery_id,
+            outcome.verdict,
+            outcome.phase,
+            outcome.code,
+            outcome.enhanced_code,
+            outcome.text,
+            result.started_at.isoformat(),
+            result.duration_ms,
+        ]
+        self._write(f"R {json.dumps(fields)}\n".encode())
+
+    def _write(self, line: bytes) -> None:
+        written = os.write(self._file, line)
+        if written != len(line):  # the disk is full in the middle of a line
+            raise OSError(f"Only {written} of {len(line)} bytes were written.")
+
+    def close(self, *, forget: bool) -> None:
+        """`forget` it when all that it tells is in the database."""
+        if forget:
+            self.path.unlink(missing_ok=True)
+        os.close(self._file)
+
+
+def owner_is_dead(path: Path) -> bool:
+    """Nobody holds the journal's lock any more (its process is gone)."""
+    try:
+        file = os.open(path, os.O_WRONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    else:
+        return True
+    finally:
+        os.close(file)
+
+
+def read(path: Path) -> Testimony:
+    """What the journal at `path` says. A line that was cut short counts as unsaid."""
+    results: dict[int, Result] = {}
+    handed_over: set[int] = set()
+    with path.open("rb") as lines:
+        for line in lines:
+            if not line.endswith(b"\n"):
+                break
+            if line.startswith(b"R "):
+                result = _parse(line[2:])
+                results[result.delivery_id] = result
+                continue
+            delivery_id = int(line[2:])
+            results.pop(delivery_id, None)
+            if line.startswith(b"D "):
+                handed_over.add(delivery_id)
+            else:
+                handed_over.discard(delivery_id)
+    return Testimony(results, frozenset(handed_over - results.keys()))
+
+
+def _parse(line: bytes) -> Result:
+    delivery_id, verdict, phase, code, enhanced, text, started, duration = json.loads(
+        line
+    )
+    return Result(
+        delivery_id,
+        Outcome(Verdict(verdict), Phase(phase), code, enhanced, text),
+        datetime.fromisoformat(started),
+        duration,
+    )
+
+
+def host() -> str:
+    return socket.gethostname()
+
+
+def boot_id() -> str:
+    """Changes with every start of the machine; "" where there is none to be had."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,159 @@
+"""
+From a mailing that is due to a run with its deliveries.
+
+The run takes its own copy of the message; recipients are copied by the database
+itself, in steps that can be taken up again after a crash (the last id is kept in the
+same transaction), so that a million of them needs no memory here.
+"""
+
+from datetime import datetime
+
+from django.db import connection, transaction
+from django.db.models import Max
+
+from mailings.models import Delivery, Mailing, Run
+
+FIRST_STEP = 1_000  # recipients; small, so that sending begins at once
+STEP = 20_000
+
+
+@transaction.atomic
+def begin_due_run(mailing: Mailing, now: datetime) -> Run | None:
+    """
+    Begins the run that the mailing's schedule asks for, if there is one.
+
+    Of several missed occurrences the newest is made up for, if it is young enough;
+    the others are put down as missed. Never more than one run at a time.
+    """
+    mailing = _locked(mailing)
+    if not mailing.is_live or not mailing.is_window_open(now):
+        return None
+    missed = _missed_occurrences(mailing, now)
+    if not missed:
+        return None
+    *older, newest = missed
+    made_up = _may_be_made_up(mailing, newest, now)
+    for occurrence in older if made_up else missed:
+        # Occurrences from before the mailing was made were never promised.
+        if occurrence >= mailing.created_at:
+            _put_down_as_missed(mailing, occurrence, now)
+    return begin_run(mailing, newest, now) if made_up else None
+
+
+def _locked(mailing: Mailing) -> Mailing:
+    """The mailing as it is now; nobody else begins a run of it meanwhile."""
+    return (
+        Mailing.objects.select_for_update(of=("self",))
+        .select_related("owner")
+        .get(pk=mailing.pk)
+    )
+
+
+def _missed_occurrences(mailing: Mailing, now: datetime) -> list[datetime]:
+    """Those due by now that have no run yet, nor has any later one."""
+    last = mailing.runs.order_by("-scheduled_for").first()
+    after = last.scheduled_for if last else None
+    found = []
+    for occurrence in mailing.occurrences_after(after):
+        if occurrence > now:
+            break
+        found.append(occurrence)
+    return found
+
+
+def _may_be_made_up(mailing: Mailing, occurrence: datetime, now: datetime) -> bool:
+    # A new mailing inside its window begins at once, however old its occurrence is.
+    if occurrence < mailing.created_at and not mailing.runs.exists():
+        return True
+    return now - occurrence <= mailing.catch_up_limit
+
+
+def _put_down_as_missed(mailing: Mailing, occurrence: datetime, now: datetime) -> None:
+    Run.objects.create(
+        mailing=mailing,
+        scheduled_for=occurrence,
+        closes_at=now,
+        state=Run.State.MISSED,
+        finished_at=now,
+        subject=mailing.message.subject if mailing.message else "",
+    )
+
+
+def begin_run(mailing: Mailing, scheduled_for: datetime, now: datetime) -> Run:
+    """
+    A run with its own copy of the message; `expand` selects the recipients.
+
+    The mailing must be locked by the caller's transaction.
+    """
+    message, owner = mailing.message, mailing.owner
+    assert message is not None  # noqa: S101 - a constraint: only a deleted one has none
+    run = Run.objects.create(
+        mailing=mailing,
+        scheduled_for=scheduled_for,
+        closes_at=closing_time(mailing, scheduled_for),
+        started_at=now,
+        subject=message.subject,
+        body=message.body,
+        body_html=message.body_html,
+        sender_name=owner.full_name,
+        sender_email=owner.email,
+    )
+    Mailing.objects.filter(pk=mailing.pk).update(status=Mailing.Status.RUNNING)
+    return run
+
+
+def closing_time(mailing: Mailing, scheduled_for: datetime) -> datetime:
+    """Retries end with the window, or when the next run begins."""
+    return mailing.next_occurrence(scheduled_for) or mailing.end_at
+
+
+@transaction.atomic
+def expand(run_id: int, now: datetime) -> bool:
+    """
+    Selects the next recipients of a run that is being planned.
+
+    True if there may be more. Two at the same time do no harm: one passes by.
+    """
+    run = (
+        Run.objects.select_for_update(of=("self",), skip_locked=True)
+        .filter(pk=run_id, state=Run.State.PLANNING)
+        .select_related("mailing")
+        .first()
+    )
+    if run is None:
+        return False
+    step = STEP if run.planned else FIRST_STEP
+    added = _insert_deliveries(run, step, now)
+    run.planned += added
+    run.pending += added
+    fields = ["planned", "pending"]
+    if added:
+        last = run.deliveries.aggregate(last=Max("client_id"))["last"]
+        run.planned_through = last
+        fields.append("planned_through")
+    if added < step:
+        run.state = Run.State.SENDING
+        fields.append("state")
+    run.save(update_fields=fields)
+    return added == step
+
+
+def _insert_deliveries(run: Run, step: int, now: datetime) -> int:
+    clients = (
+        run.mailing.recipients()
+        .filter(pk__gt=run.planned_through)
+        .order_by("pk")
+        .values("pk", "email", "full_name")[:step]
+    )
+    select, parameters = clients.query.sql_with_params()
+    table = connection.ops.quote_name(Delivery._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            # Identifiers are ours; every value is a parameter.
+            f"INSERT INTO {table} (run_id, client_id, email, full_name, state, reason,"  # noqa: S608
+            " attempt_count, due_at)"
+            " SELECT %s, c.*, 'pending', '', 0, %s"
+            f" FROM ({select}) AS c",
+            [run.pk, connection.ops.adapt_datetimefield_value(now), *parameters],
+        )
+        return int(cursor.rowcount)

@@ -1,0 +1,275 @@
+"""
+The pump: takes claimed deliveries from the database to the mail server and their
+outcomes back, until nothing is due, its time is up, or it is told to stop.
+
+Its steps each do one thing; this thread owns the database, the courier's the sockets.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.utils import timezone
+
+from mailings.delivery import circuit, journal
+from mailings.delivery.claim import Claim, claim, give_back, renew, take_lease
+from mailings.delivery.compose import Composer, NotComposed, Text
+from mailings.delivery.courier import Courier, Takings, clock
+from mailings.delivery.journal import Journal, Result
+from mailings.delivery.plan import expand
+from mailings.delivery.record import not_composed, record
+from mailings.delivery.server import configured_server
+from mailings.delivery.smtp import Letter
+from mailings.models import Lease, Run
+
+logger = logging.getLogger(__name__)
+
+_COMMIT_EVERY = 0.2  # seconds between commits while outcomes trickle in
+_LOOK_EVERY = 1.0  # seconds between looks at holds, pauses, blocks and the lease
+
+
+@dataclass
+class PumpReport:
+    """What one pump did."""
+
+    accepted: int = 0
+    refused: int = 0
+    deferred: int = 0
+    unknown: int = 0
+    server_error: str | None = None  # why it gave up, in the server's words
+
+    def count(self, result: Result) -> None:
+        name = result.outcome.verdict.value
+        setattr(self, name, getattr(self, name) + 1)
+
+    @property
+    def attempts(self) -> int:
+        return self.accepted + self.refused + self.deferred + self.unknown
+
+
+def pump(
+    *,
+    stop: Callable[[], bool],
+    runs: Collection[int] | None = None,
+    budget: float | None = None,
+    on_progress: Callable[[PumpReport], None] = lambda report: None,
+) -> PumpReport:
+    """
+    Sends what is due now, of `runs` only if given, for `budget` seconds at the most.
+
+    Returns when nothing is claimable, or soon after `stop()` turns true, or when the
+    mail server fails (`server_error` says why).
+    """
+    now = timezone.now()
+    server = configured_server()
+    connections = circuit.admits(str(server), now)
+    if connections == 0:
+        return PumpReport(server_error=circuit.reason(str(server)))
+    own = Journal.create(Path(settings.DELIVERY["journal_dir"]))
+    lease = take_lease(
+        host=journal.host(),
+        boot_id=journal.boot_id(),
+        pid=os.getpid(),
+        journal=own.path.name,
+        now=now,
+        seconds=settings.DELIVERY["lease"],
+    )
+    courier = Courier(
+        server,
+        own,
+        connections=connections or settings.DELIVERY["connections"],
+        timeouts=settings.DELIVERY["timeouts"],
+        batch=settings.DELIVERY["batch"],
+    )
+    pumping = Pump(lease, own, courier, str(server), runs=runs, on_progress=on_progress)
+    pumping.run(stop=stop, deadline=None if budget is None else clock() + budget)
+    return pumping.report
+
+
+@dataclass
+class Pump:
+    lease: Lease
+    journal: Journal
+    courier: Courier
+    server: str
+    runs: Collection[int] | None
+    on_progress: Callable[[PumpReport], None]
+    report: PumpReport = field(default_factory=PumpReport)
+
+    def __post_init__(self) -> None:
+        self._composers: dict[int, Composer] = {}
+        self._server_is_well = False
+        self._claiming = self._planning = True
+        self._is_dry = False  # nothing was due at the last claim
+        self._claimed_at = self._nothing_due_until = self._look_at = 0.0
+        self._size = 4 * settings.DELIVERY["connections"]
+
+    def run(self, *, stop: Callable[[], bool], deadline: float | None) -> None:
+        self.courier.renew(clock() + settings.DELIVERY["lease"])
+        self.courier.start()
+        try:
+            while self._step():
+                if stop() or (deadline is not None and clock() >= deadline):
+                    self._drain()
+        finally:
+            self._end()
+
+    def _step(self) -> bool:
+        """Plans, claims, sends and records a little; false when all is done."""
+        self._look_around()
+        if self._claiming:
+            self._plan()
+            self._claim()
+        self._take_in(self.courier.collect(_COMMIT_EVERY if self._is_busy else 0))
+        more_to_claim = self._planning or not self._is_dry
+        return self._is_busy or (self._claiming and more_to_claim)
+
+    @property
+    def _is_busy(self) -> bool:
+        return self.courier.unfinished > 0
+
+    def _plan(self) -> None:
+        """One step of every run that is being planned."""
+        if not self._planning:
+            return
+        runs = Run.objects.allowed_to_send().filter(state=Run.State.PLANNING)
+        if self.runs is not None:
+            runs = runs.filter(pk__in=self.runs)
+        now = timezone.now()
+        more = [expand(run_id, now) for run_id in runs.values_list("pk", flat=True)]
+        self._planning = any(more)
+        if more:
+            self._nothing_due_until = 0.0
+
+    def _claim(self) -> None:
+        """Keeps the courier supplied with what it sends in a second or two."""
+        now = clock()
+        if self.courier.backlog > self._size // 2 or now < self._nothing_due_until:
+            return
+        if now - self._claimed_at < 1:
+            self._size = min(2 * self._size, settings.DELIVERY["batch"])
+        elif now - self._claimed_at > 2:
+            self._size = max(self._size // 2, settings.DELIVERY["connections"])
+        self._claimed_at = now
+        claims = claim(self.lease, size=self._size, now=timezone.now(), only=self.runs)
+        self._is_dry = not claims
+        if self._is_dry:
+            self._nothing_due_until = now + _COMMIT_EVERY
+        self.courier.submit(self._letters(claims))
+
+    def _letters(self, claims: Collection[Claim]) -> list[Letter]:
+        self._prepare_composers({claim.run_id for claim in claims})
+        letters = []
+        for each in claims:
+            composer = self._composers[each.run_id]
+            try:
+                letter = composer.letter(
+                    each.delivery_id, email=each.email, full_name=each.full_name
+                )
+            except NotComposed as error:
+                self._record_not_composed(each, str(error))
+            else:
+                letters.append(letter)
+        return letters
+
+    def _prepare_composers(self, run_ids: Collection[int]) -> None:
+        for run in Run.objects.filter(
+            pk__in=run_ids - self._composers.keys()
+        ).select_related("mailing"):
+            local = run.scheduled_for.astimezone(run.mailing.timezone)
+            text = Text(
+                run_id=run.pk,
+                key=run.key,
+                mailing_id=run.mailing_id,
+                subject=run.subject,
+                body=run.body,
+                body_html=run.body_html,
+                sender_name=run.sender_name,
+                sender_email=run.sender_email,
+                date=f"{local:%d.%m.%Y}",
+            )
+            self._composers[run.pk] = Composer(text, sender=settings.DEFAULT_FROM_EMAIL)
+
+    def _record_not_composed(self, each: Claim, why: str) -> None:
+        result = Result(each.delivery_id, not_composed(why), datetime.now(UTC), 0)
+        self._record([result])
+
+    def _take_in(self, takings: Takings) -> None:
+        """Outcomes into the database; the server's failures to the circuit."""
+        if takings.results:
+            self._record(takings.results)
+            if not self._server_is_well:
+                circuit.succeeded(self.server)
+                self._server_is_well = True
+        for trouble in takings.troubles:
+            logger.warning("%s: %s", self.server, circuit.in_words(trouble))
+            self._server_is_well = False
+            if circuit.failed(self.server, trouble, timezone.now()):
+                self.report.server_error = circuit.in_words(trouble)
+                self._drain()
+                break
+        if not self.courier.has_connections:
+            self._drain()
+
+    def _record(self, results: list[Result]) -> None:
+        record(
+            self.lease,
+            results,
+            now=timezone.now(),
+            retry_delays=settings.DELIVERY["retry_delays"],
+        )
+        for result in results:
+            self.report.count(result)
+        self.on_progress(self.report)
+
+    def _look_around(self) -> None:
+        """Renews the lease; takes back what may not be sent any more."""
+        if clock() < self._look_at:
+            return
+        self._look_at = clock() + _LOOK_EVERY
+        self._planning = True
+        seconds = settings.DELIVERY["lease"]
+        until = clock() + seconds
+        if renew(
+            self.lease, now=timezone.now(), seconds=seconds, claiming=self._claiming
+        ):
+            self.courier.renew(until)
+        else:
+            self._drain()
+        now = timezone.now()
+        allowed = set(
+            Run.objects.allowed_to_send()
+            .filter(pk__in=self._composers.keys(), closes_at__gt=now)
+            .values_list("pk", flat=True)
+        )
+        self._recall(lambda letter: letter.run_id not in allowed)
+
+    def _recall(self, wanted: Callable[[Letter], bool]) -> None:
+        recalled = self.courier.recall(wanted)
+        if recalled:
+            give_back(self.lease, [letter.delivery_id for letter in recalled])
+
+    def _drain(self) -> None:
+        """Claims no more and hands back what has not been begun."""
+        if self._claiming:
+            self._claiming = False
+            self._look_at = 0.0  # tell at once, so that another may take the seat
+        self._recall(lambda letter: True)
+
+    def _end(self) -> None:
+        """Leaves nothing behind; what can't be written down is left to recovery."""
+        settled = False
+        try:
+            self._drain()
+            self.courier.close()
+            self._take_in(self.courier.collect(0))
+            self._recall(lambda letter: True)
+            lease = Lease.objects.filter(pk=self.lease.pk, deliveries=None)
+            settled = bool(lease.delete()[0])
+        finally:
+            self.courier.close()
+            self.journal.close(forget=settled)

@@ -1,0 +1,155 @@
+"""
+Outcomes into the database: attempts, states and books in one transaction.
+
+The fence: an outcome counts only while the delivery is still leased to the pump that
+brings it. What comes too late, or for the second time, changes nothing.
+"""
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import transaction
+
+from mailings.delivery.books import move
+from mailings.delivery.journal import Result
+from mailings.delivery.replies import Outcome, Phase, Verdict
+from mailings.delivery.retry import next_attempt
+from mailings.models import Attempt, Delivery, Lease, Run
+
+_chance = random.Random()  # noqa: S311 - spreads retries, guards no secret
+
+
+class _Row(NamedTuple):
+    pk: int
+    run_id: int
+    attempt_count: int
+
+
+class _Fate(NamedTuple):
+    """Where a delivery goes."""
+
+    state: str
+    reason: str = ""
+    due_at: datetime | None = None
+
+
+@transaction.atomic
+def record(
+    lease: Lease,
+    results: Sequence[Result],
+    *,
+    now: datetime,
+    retry_delays: Sequence[float],
+    unknown_reason: str = Delivery.Reason.NO_REPLY,
+) -> int:
+    """Writes `results` down; returns how many of them still counted."""
+    rows = {
+        row.pk: row
+        for row in map(
+            _Row._make,
+            Delivery.objects.filter(
+                pk__in=[result.delivery_id for result in results], lease=lease
+            )
+            .select_for_update()
+            .values_list("pk", "run_id", "attempt_count"),
+        )
+    }
+    counted = [result for result in results if result.delivery_id in rows]
+    if not counted:
+        return 0
+    Attempt.objects.bulk_create(
+        _attempt(result, rows[result.delivery_id].attempt_count + 1)
+        for result in counted
+    )
+    closes_at = dict(
+        Run.objects.filter(pk__in={row.run_id for row in rows.values()}).values_list(
+            "pk", "closes_at"
+        )
+    )
+    # One moment per number of tries and batch keeps this to a few statements.
+    retry_at = {
+        tries: next_attempt(tries, now=now, delays=retry_delays, chance=_chance)
+        for tries in {row.attempt_count + 1 for row in rows.values()}
+    }
+    fates: dict[_Fate, list[_Row]] = defaultdict(list)
+    for result in counted:
+        row = rows[result.delivery_id]
+        fate = _fate(
+            result.outcome,
+            retry_at[row.attempt_count + 1],
+            closes_at[row.run_id],
+            unknown_reason,
+        )
+        fates[fate].append(row)
+    _move(fates)
+    return len(counted)
+
+
+def not_composed(text: str) -> Outcome:
+    """What stands in the log of a recipient that no message could be made for."""
+    return Outcome(Verdict.REFUSED, Phase.COMPOSE, None, "", text)
+
+
+def _attempt(result: Result, number: int) -> Attempt:
+    outcome = result.outcome
+    return Attempt(
+        delivery_id=result.delivery_id,
+        number=number,
+        started_at=result.started_at,
+        duration_ms=result.duration_ms,
+        outcome=outcome.verdict,
+        phase=outcome.phase,
+        code=outcome.code,
+        enhanced_code=outcome.enhanced_code,
+        reply=outcome.text,
+    )
+
+
+def _fate(
+    outcome: Outcome,
+    retry_at: datetime | None,
+    closes_at: datetime,
+    unknown_reason: str,
+) -> _Fate:
+    if outcome.verdict is Verdict.DEFERRED:
+        if retry_at is None:
+            return _Fate(Delivery.State.EXPIRED, Delivery.Reason.TRIES_OVER)
+        if retry_at >= closes_at:
+            return _Fate(Delivery.State.EXPIRED, Delivery.Reason.WINDOW_OVER)
+        return _Fate(Delivery.State.DEFERRED, due_at=retry_at)
+    if outcome.verdict is Verdict.UNKNOWN:
+        return _Fate(Delivery.State.UNKNOWN, unknown_reason)
+    if outcome.phase is Phase.COMPOSE:
+        return _Fate(Delivery.State.REFUSED, Delivery.Reason.NOT_COMPOSED)
+    return _Fate(outcome.verdict.value)
+
+
+def _move(fates: dict[_Fate, list[_Row]]) -> None:
+    """Every delivery to its fate, and the books with it."""
+    books: dict[int, Counter[str]] = defaultdict(Counter)
+    for fate, rows in fates.items():
+        # One more try than before: equal within a group of the same number.
+        for tries, group in _by_tries(rows):
+            changes: dict[str, object] = {
+                "state": fate.state,
+                "reason": fate.reason,
+                "lease": None,
+                "attempt_count": tries,
+            }
+            if fate.due_at is not None:
+                changes["due_at"] = fate.due_at
+            Delivery.objects.filter(pk__in=[row.pk for row in group]).update(**changes)
+        for row in rows:
+            books[row.run_id].update({fate.state: 1, "attempts": 1, "sending": -1})
+    for run_id in sorted(books):  # one order for all: no deadlocks
+        move(run_id, books[run_id])
+
+
+def _by_tries(rows: Iterable[_Row]) -> Iterable[tuple[int, list[_Row]]]:
+    groups: dict[int, list[_Row]] = defaultdict(list)
+    for row in rows:
+        groups[row.attempt_count + 1].append(row)
+    return groups.items()

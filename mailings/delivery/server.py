@@ -1,0 +1,27 @@
+"""The mail server of this installation, from the settings."""
+
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from mailings.delivery.smtp import Server
+
+
+def configured_server() -> Server:
+    return Server(
+        host=settings.EMAIL_HOST,
+        port=int(settings.EMAIL_PORT),
+        user=settings.EMAIL_HOST_USER or "",
+        password=settings.EMAIL_HOST_PASSWORD or "",
+        starttls=bool(getattr(settings, "EMAIL_USE_TLS", False)),
+        implicit_tls=bool(getattr(settings, "EMAIL_USE_SSL", False)),
+        hello_name=_hello_name(),
+    )
+
+
+def _hello_name() -> str:
+    """The name of this site; an address goes in brackets (RFC 5321 4.1.3)."""
+    host = urlsplit(settings.SITE_URL).hostname or "localhost"
+    if ":" in host:
+        return f"[IPv6:{host}]"
+    return f"[{host}]" if host.replace(".", "").isdigit() else host

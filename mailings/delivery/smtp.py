@@ -1,0 +1,333 @@
+"""
+One connection's conversation with a mail server (RFC 5321). Decides nothing.
+
+smtplib cannot say when it failed, waits without a total limit, and misjudges four
+kinds of reply; here every reply has a deadline, a bound and a phase, and each
+exchange tells whether the message was handed over. No module but this one opens a
+socket.
+"""
+
+import asyncio
+import base64
+import contextlib
+import ssl
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from mailings.delivery.replies import Exchange, Garbled, Phase, Reply, take_reply
+
+# What can go wrong with a host name, a socket, TLS or the peer's bytes. UnicodeError:
+# a host label that is empty or too long; ValueError covers it and certificate errors.
+_TROUBLES = (OSError, ValueError, Garbled)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where mail is handed over, and how we introduce ourselves."""
+
+    host: str
+    port: int
+    user: str = ""
+    password: str = field(default="", repr=False)
+    starttls: bool = False
+    implicit_tls: bool = False
+    hello_name: str = "localhost"
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One message to one recipient, ready for the wire."""
+
+    delivery_id: int
+    run_id: int
+    sender: str
+    recipient: str
+    content: bytes  # CRLF line ends, dots stuffed, ends with CRLF
+
+
+class Failed(Exception):
+    """The conversation broke off before a message was begun."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        super().__init__(exchange.trouble or str(exchange.reply))
+        self.exchange = exchange
+
+
+class _Wire(asyncio.Protocol):
+    """Bytes in, replies out; knows whether all that was written has left."""
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport
+        self.buffer = bytearray()
+        self.lost = ""
+        self._flushed = True
+        self._waiter: asyncio.Future[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - for mypy
+        self.transport = transport
+        # High mark 0: pause_writing tells that something has not left yet.
+        transport.set_write_buffer_limits(high=0)
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        self._wake()
+
+    def eof_received(self) -> bool:
+        self.lost = self.lost or "The server closed the connection."
+        self._wake()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = self.lost or (
+            f"The connection broke: {exc}"
+            if exc
+            else "The server closed the connection."
+        )
+        self._wake()
+
+    def pause_writing(self) -> None:
+        self._flushed = False
+
+    def resume_writing(self) -> None:
+        self._flushed = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def _something_happens(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    async def reply(self, seconds: float) -> Reply:
+        """The next reply, whole, within `seconds`."""
+        reply = take_reply(self.buffer)
+        if reply is not None:
+            return reply
+        async with asyncio.timeout(seconds):
+            while True:
+                if self.lost:
+                    raise ConnectionError(self.lost)
+                await self._something_happens()
+                reply = take_reply(self.buffer)
+                if reply is not None:
+                    return reply
+
+    async def flush(self, seconds: float) -> None:
+        """Waits until everything written has left this process."""
+        if self._flushed:
+            return
+        async with asyncio.timeout(seconds):
+            while not self._flushed:
+                if self.lost:
+                    raise ConnectionError(self.lost)
+                await self._something_happens()
+
+
+class Connection:
+    """An open, greeted (and if need be encrypted and logged-in) connection."""
+
+    def __init__(
+        self, wire: _Wire, server: Server, timeouts: Mapping[str, float]
+    ) -> None:
+        self._wire = wire
+        self._server = server
+        self._timeouts = timeouts
+        self._broken = False
+        self._extensions: dict[str, str] = {}
+
+    @classmethod
+    async def open(cls, server: Server, timeouts: Mapping[str, float]) -> "Connection":
+        """Connects and says hello. Raises Failed, with the phase and the reply."""
+        phase = Phase.CONNECT
+        wire: _Wire | None = None
+        try:
+            async with asyncio.timeout(timeouts["connect"]):
+                _, wire = await asyncio.get_running_loop().create_connection(
+                    _Wire,
+                    server.host,
+                    server.port,
+                    ssl=ssl.create_default_context() if server.implicit_tls else None,
+                )
+            connection = cls(wire, server, timeouts)
+            for phase, step in connection._opening():  # noqa: B007 - told on failure
+                await step()
+        except Failed:
+            if wire is not None:
+                wire.transport.abort()
+            raise
+        except _TROUBLES as error:
+            if wire is not None:
+                wire.transport.abort()
+            raise Failed(Exchange(phase, trouble=_in_words(error, server))) from error
+        return connection
+
+    def _opening(self) -> Iterator[tuple[Phase, Callable[[], Awaitable[None]]]]:
+        yield Phase.BANNER, self._banner
+        yield Phase.HELLO, self._hello
+        if self._server.starttls:
+            yield Phase.TLS, self._start_tls
+            yield Phase.HELLO, self._hello
+        if self._server.user:
+            yield Phase.AUTH, self._log_in
+
+    async def _banner(self) -> None:
+        _require(Phase.BANNER, await self._wire.reply(self._timeouts["banner"]), 220)
+
+    async def _hello(self) -> None:
+        reply = await self._command(f"EHLO {self._server.hello_name}", "hello")
+        if reply.code == 421 or reply.code // 100 == 4:
+            raise Failed(Exchange(Phase.HELLO, reply))
+        if reply.code != 250:  # RFC 5321 4.1.4: an old server; talk plainly
+            reply = await self._command(f"HELO {self._server.hello_name}", "hello")
+            _require(Phase.HELLO, reply, 250)
+            self._extensions = {}
+            return
+        words = (line.partition(" ") for line in reply.text.upper().splitlines()[1:])
+        self._extensions = {name: parameters for name, _, parameters in words}
+
+    async def _start_tls(self) -> None:
+        if "STARTTLS" not in self._extensions:
+            raise Failed(
+                Exchange(
+                    Phase.TLS, Reply(554, "STARTTLS is required and was not offered.")
+                )
+            )
+        _require(Phase.TLS, await self._command("STARTTLS", "hello"), 220)
+        if self._wire.buffer:  # injected before encryption began (CVE-2011-0411)
+            raise Garbled("There was more than a reply to STARTTLS.")
+        async with asyncio.timeout(self._timeouts["hello"]):
+            transport = await asyncio.get_running_loop().start_tls(
+                self._wire.transport,
+                self._wire,
+                ssl.create_default_context(),
+                server_hostname=self._server.host,
+            )
+        if transport is None:
+            raise ConnectionError("The server closed the connection.")
+        self._wire.connection_made(transport)
+
+    async def _log_in(self) -> None:
+        mechanisms = self._extensions.get("AUTH", "").split()
+        user, password = self._server.user.encode(), self._server.password.encode()
+        if "PLAIN" in mechanisms or "LOGIN" not in mechanisms:
+            token = base64.b64encode(b"\0" + user + b"\0" + password).decode()
+            reply = await self._command(f"AUTH PLAIN {token}", "hello")
+        else:
+            reply = await self._command("AUTH LOGIN", "hello")
+            for secret in (user, password):
+                _require(Phase.AUTH, reply, 334)
+                reply = await self._command(base64.b64encode(secret).decode(), "hello")
+        _require(Phase.AUTH, reply, 235)
+
+    @property
+    def is_usable(self) -> bool:
+        """
+        Nothing odd has happened. A reply that nobody asked for, or an end of file,
+        while the connection was idle, makes it stale.
+        """
+        wire = self._wire
+        return not (self._broken or wire.lost or wire.buffer)
+
+    async def send(
+        self, letter: Letter, *, before_body: Callable[[], None]
+    ) -> Exchange:
+        """
+        Hands one letter over, in lock-step.
+
+        `before_body` is called when the server waits for the body and nothing of it
+        has left; what it raises ends the connection. For what the server or the
+        network does, nothing is raised.
+        """
+        refusal = await self._envelope(letter)
+        if refusal is not None:
+            return refusal
+        try:
+            before_body()
+        except BaseException:
+            self._broken = True
+            raise
+        return await self._body(letter)
+
+    async def _envelope(self, letter: Letter) -> Exchange | None:
+        """MAIL, RCPT, DATA. None if the server waits for the body."""
+        phase = Phase.MAIL
+        try:
+            for phase, command, ok in (
+                (Phase.MAIL, f"MAIL FROM:<{letter.sender}>", 2),
+                (Phase.RCPT, f"RCPT TO:<{letter.recipient}>", 2),
+                (Phase.DATA, "DATA", 3),
+            ):
+                reply = await self._command(
+                    command, "data" if phase is Phase.DATA else "envelope"
+                )
+                if reply.code // 100 != ok:
+                    await self._reset(phase, reply)
+                    return Exchange(phase, reply)
+        except _TROUBLES as error:
+            self._broken = True
+            return Exchange(phase, trouble=_in_words(error, self._server))
+        return None
+
+    async def _body(self, letter: Letter) -> Exchange:
+        handed_over = False
+        try:
+            self._wire.transport.write(letter.content + b".\r\n")
+            await self._wire.flush(self._timeouts["body"])
+            handed_over = True
+            reply = await self._wire.reply(self._timeouts["dot"])
+        except _TROUBLES as error:
+            self._broken = True
+            trouble = _in_words(error, self._server)
+            return Exchange(Phase.DOT, trouble=trouble, handed_over=handed_over)
+        if reply.code // 100 == 3 or reply.code == 421:
+            self._broken = True
+        return Exchange(Phase.DOT, reply, handed_over=True)
+
+    async def _reset(self, phase: Phase, reply: Reply) -> None:
+        """Ends a transaction that was refused; the verdict stands whatever comes."""
+        if reply.code == 421 or self._wire.buffer:
+            self._broken = True
+        if self._broken or phase is Phase.MAIL:
+            return
+        try:
+            answer = await self._command("RSET", "quit")
+        except _TROUBLES:
+            self._broken = True
+        else:
+            self._broken = answer.code != 250
+
+    async def _command(self, line: str, timeout: str) -> Reply:
+        if self._wire.buffer:  # a surplus reply would be taken for the next one
+            raise Garbled("The server replied to something that was not said.")
+        self._wire.transport.write(line.encode("ascii") + b"\r\n")
+        return await self._wire.reply(self._timeouts[timeout])
+
+    async def close(self) -> None:
+        """Says good-bye if that still makes sense, and does not insist."""
+        if self.is_usable:
+            with contextlib.suppress(*_TROUBLES):
+                await self._command("QUIT", "quit")
+        self._wire.transport.abort()
+
+
+def _require(phase: Phase, reply: Reply, code: int) -> None:
+    if reply.code != code:
+        raise Failed(Exchange(phase, reply))
+
+
+def _in_words(error: Exception, server: Server) -> str:
+    """What happened, for people; never contains a secret."""
+    if isinstance(error, TimeoutError):
+        return f"{server} did not answer in time."
+    if isinstance(error, Garbled):
+        return str(error)
+    return f"{server}: {str(error) or type(error).__name__}"

@@ -1,0 +1,37 @@
+"""What the worker is asked to do. Each fetches by id and calls one function."""
+
+from django.conf import settings
+from django.utils import timezone
+
+from mailings import delivery, lifecycle
+from mailings.models import Canary, Lease, Mailing
+from mailsvc import shutdown
+
+
+def start_mailing(mailing_id: int) -> None:
+    """A mailing's alarm has gone off."""
+    mailing = Mailing.objects.existing().filter(pk=mailing_id).first()
+    if mailing is not None:
+        lifecycle.begin_due(mailing, now=timezone.now())
+
+
+def pump() -> None:
+    """Sends what is due, if there is a seat free; asks for a successor if need be."""
+    now = timezone.now()
+    seats = settings.DELIVERY["pumps"]
+    taken = Lease.objects.current(now).filter(claiming=True).count()
+    if taken >= seats or shutdown.requested() or not delivery.has_work(now):
+        return
+    report = delivery.pump(stop=shutdown.requested, budget=settings.DELIVERY["budget"])
+    # While the server is down the sweep asks again, once a minute.
+    lifecycle.settle(timezone.now(), go_on=report.server_error is None)
+
+
+def sweep() -> None:
+    """Every minute: finds what a lost task, schedule or worker has left."""
+    lifecycle.sweep(timezone.now())
+
+
+def canary() -> None:
+    """Shows that tasks are run."""
+    Canary.objects.update_or_create(pk=1, defaults={"worked_at": timezone.now()})
