@@ -1,13 +1,20 @@
 """What the commands share: `--json`, exit codes, a progress bar."""
 
 import json
+import signal
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any, TextIO
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.utils import OperationalError, ProgrammingError
+
+from mailsvc import shutdown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +83,34 @@ class ServiceCommand(BaseCommand):
         return Progress(self.stderr, label)
 
 
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def stopping_on_signals() -> Iterator[None]:
+    """
+    SIGINT and SIGTERM ask, by `shutdown`, for an end after what is being done; a
+    second one ends the process as usual.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread hears signals
+        return
+    usual = {number: signal.getsignal(number) for number in _STOP_SIGNALS}
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        shutdown.request()
+        signal.signal(number, usual[signal.Signals(number)])
+
+    for number in usual:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
+        shutdown.reset()
+
+
 class Progress:
     """A bar in the last line of a terminal; silent where there is no terminal."""
 
@@ -85,7 +120,7 @@ class Progress:
     def __init__(self, stream: Any, label: str) -> None:
         self._stream: TextIO = stream
         self._label = label
-        self._visible = bool(stream.isatty())
+        self.visible = bool(stream.isatty())
         self._drawn_at = 0.0
 
     def __enter__(self) -> "Progress":
@@ -97,7 +132,7 @@ class Progress:
 
     def show(self, done: int, total: int) -> None:
         """Draws `done` of `total`, but not more often than the eye can follow."""
-        if not self._visible or time.monotonic() - self._drawn_at < self.INTERVAL:
+        if not self.visible or time.monotonic() - self._drawn_at < self.INTERVAL:
             return
         self._drawn_at = time.monotonic()
         share = min(1.0, done / total) if total else 1.0

@@ -1,0 +1,51 @@
+"""What cron calls where no worker runs (beside one, it does no harm)."""
+
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from mailings import delivery, lifecycle
+from mailings.models import Lease, Run
+from mailsvc import shutdown
+from mailsvc.commands import Outcome, ServiceCommand, stopping_on_signals
+
+
+class Command(ServiceCommand):
+    help = (
+        "Does what is due, once: starts mailings, sends, retries, closes what is over. "
+        "Call it from cron each minute. If as many processes as DELIVERY_PUMPS allows "
+        "are sending already, it leaves the sending to them. Exits with 1 if the mail "
+        "server does not take mail."
+    )
+
+    def work(self, options: dict[str, Any]) -> Outcome:
+        begun_at = timezone.now()
+        with stopping_on_signals():
+            started = lifecycle.sweep(begun_at)
+            report = delivery.PumpReport()
+            if _seat_is_free():
+                report = delivery.pump(stop=shutdown.requested)
+            lifecycle.settle(timezone.now(), go_on=False)
+        data = {
+            "started": started,
+            "attempts": report.attempts,
+            "accepted": report.accepted,
+            "refused": report.refused,
+            "deferred": report.deferred,
+            "unknown": report.unknown,
+            "finished": Run.objects.filter(finished_at__gte=begun_at).count(),
+        }
+        return Outcome(
+            data=data,
+            text=", ".join(f"{name} {n}" for name, n in data.items()),
+            failure=f"The mail server does not take mail: {report.server_error}"
+            if report.server_error is not None
+            else "",
+        )
+
+
+def _seat_is_free() -> bool:
+    """A minute's call must not pile up on the call that is still sending."""
+    sending = Lease.objects.current(timezone.now()).filter(claiming=True)
+    return bool(sending.count() < settings.DELIVERY["pumps"])
