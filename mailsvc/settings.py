@@ -263,7 +263,7 @@ LOGGING = {
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "loggers": {
-        name: {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", "INFO")}
-        for name in ("mailsvc", "users", "mailings", "reports")
+        name: {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", "WARNING")}
+        for name in ("mailsvc", "users", "mailings", "reports", "django-q")
     },
 }

@@ -111,8 +111,9 @@ def _finish(mailing: Mailing, now: datetime) -> bool:
     due = mailing.next_occurrence(last.scheduled_for) if last else mailing.start_at
     if now < mailing.end_at and due is not None:
         return False
+    mailing.status = Mailing.Status.FINISHED
     return bool(
         Mailing.objects.unfinished()
         .filter(pk=mailing.pk)
-        .update(status=Mailing.Status.FINISHED)
+        .update(status=mailing.status)
     )
