@@ -88,14 +88,14 @@ def read_rows(file: BinaryIO) -> Iterator[Row]:
     `file` is read in pieces from where it stands, and stays open. Raises
     UnreadableFile, in words, if there is no column of e-mail addresses.
     """
-    file = rewindable(file)
-    text = io.TextIOWrapper(
-        file, encoding=encoding_of(file), errors="replace", newline=""
-    )
-    try:
-        yield from _rows(_Lines(text))
-    finally:
-        text.detach()
+    with rewindable(file) as source:
+        text = io.TextIOWrapper(
+            source, encoding=encoding_of(source), errors="replace", newline=""
+        )
+        try:
+            yield from _rows(_Lines(text))
+        finally:
+            text.detach()
 
 
 def _rows(lines: _Lines) -> Iterator[Row]:

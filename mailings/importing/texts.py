@@ -2,6 +2,8 @@
 
 import codecs
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
 
@@ -16,14 +18,16 @@ _MARKS = (
 UNREADABLE = "\ufffd"
 
 
-def rewindable(file: BinaryIO) -> BinaryIO:
-    """The same file, or a copy where it can only be read once (a pipe)."""
+@contextmanager
+def rewindable(file: BinaryIO) -> Iterator[BinaryIO]:
+    """The same file, or for so long a copy if it can only be read once (a pipe)."""
     if file.seekable():
-        return file
-    copy = SpooledTemporaryFile(max_size=16 * _PIECE)  # noqa: SIM115 - goes with its user
-    shutil.copyfileobj(file, copy)
-    copy.seek(0)
-    return cast("BinaryIO", copy)
+        yield file
+        return
+    with SpooledTemporaryFile(max_size=16 * _PIECE) as copy:
+        shutil.copyfileobj(file, copy)
+        copy.seek(0)
+        yield cast("BinaryIO", copy)
 
 
 def encoding_of(file: BinaryIO) -> str:
