@@ -47,18 +47,21 @@ def occurrences(
     `anchor` is the first one; `after` and `until` (both aware, both exclusive) bound
     what is yielded. Without `until` a repeating series does not end.
     """
+    anchor = anchor.astimezone(UTC)
     wall = anchor.astimezone(zone).replace(tzinfo=None)
     first = _first_index(wall, periodicity, after and after.astimezone(zone))
     indices = iter([0]) if periodicity is Periodicity.ONCE else count(first)
     for n in indices:
         try:
-            moment = instant(wall + _step(periodicity, n), zone)
-        except OverflowError:  # the year 9999
+            # Not reckoned for the anchor: it may be the second 02:30 of a doubled hour.
+            moment = instant(wall + _step(periodicity, n), zone) if n else anchor
+        except (OverflowError, ValueError):  # the year 9999
             return
         if until is not None and moment >= until:
             return
         if after is None or moment > after:
             yield moment
+            after = moment  # a day that a zone leaves out ends where the next begins
 
 
 def instant(wall: datetime, zone: tzinfo) -> datetime:
@@ -78,11 +81,9 @@ def instant(wall: datetime, zone: tzinfo) -> datetime:
 def _transition(low: datetime, high: datetime, zone: tzinfo) -> datetime:
     """The first second in (low, high] with the UTC offset of `high`."""
     new_offset = high.astimezone(zone).utcoffset()
+    low, high = low.replace(microsecond=0), high.replace(microsecond=0)
     while high - low > timedelta(seconds=1):
-        middle = low + (high - low) // 2
-        middle = middle.replace(microsecond=0)
-        if middle <= low:
-            break
+        middle = (low + (high - low) // 2).replace(microsecond=0)
         if middle.astimezone(zone).utcoffset() == new_offset:
             high = middle
         else:
