@@ -6,7 +6,7 @@ pass, so that a value which itself looks like a placeholder stays as it is.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from django.utils.translation import gettext_lazy as _
 
@@ -19,15 +19,25 @@ NAMES = {
     "date": _("the date of the run"),
 }
 
-# Anything between double braces, so that a slip of the pen is found and not sent.
-_ANY = re.compile(r"\{\{\s*(.*?)\s*\}\}", re.DOTALL)
 _KNOWN = re.compile(r"\{\{\s*(" + "|".join(NAMES) + r")\s*\}\}")
 
 
 def unknown(text: str) -> list[str]:
     """The placeholders in `text` that nobody would fill, each once, in order."""
-    found = (match.group(1)[:40] for match in _ANY.finditer(text))
+    found = (name[:40] for name in _between_braces(text))
     return list(dict.fromkeys(name for name in found if name not in NAMES))
+
+
+def _between_braces(text: str) -> Iterator[str]:
+    """
+    Anything between double braces, so that a slip of the pen is found and not sent.
+
+    By hand: as a regular expression this takes hours on 200,000 blanks.
+    """
+    start = text.find("{{")
+    while start >= 0 and (end := text.find("}}", start + 2)) >= 0:
+        yield text[start + 2 : end].strip()
+        start = text.find("{{", end + 2)
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
