@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from typing import Any
 
 from django.conf import settings
@@ -53,7 +54,7 @@ class Command(BaseCommand):
         if settings.MAILCATCHER_ENABLED:
             wanted["MAILCATCHER_PORT"] = self.mail_port
         for name, port in wanted.items():
-            if trouble := ports.trouble_with(HOST, port):
+            if trouble := _lasting_trouble_with(port):
                 raise CommandError(
                     f"Port {port} of {HOST} cannot be used ({trouble}). Choose "
                     f"another one: {name}={_another(port)} make run"
@@ -99,13 +100,17 @@ class Command(BaseCommand):
             "EMAIL_URL": f"smtp://{HOST}:{self.mail_port}",
             "WEB_LOG_LEVEL": "warning",
         }
-        return defaults | os.environ | {
-            "HOST": HOST,
-            "PORT": str(self.web_port),
-            "MAILCATCHER_PORT": str(self.mail_port),
-            "MAILCATCHER": str(settings.MAILCATCHER_ENABLED).lower(),
-            "PYTHONUNBUFFERED": "1",
-        }
+        return (
+            defaults
+            | os.environ
+            | {
+                "HOST": HOST,
+                "PORT": str(self.web_port),
+                "MAILCATCHER_PORT": str(self.mail_port),
+                "MAILCATCHER": str(settings.MAILCATCHER_ENABLED).lower(),
+                "PYTHONUNBUFFERED": "1",
+            }
+        )
 
     def _say_where(self) -> None:
         self._say("")
@@ -126,6 +131,15 @@ class Command(BaseCommand):
         except (BrokenPipeError, OSError):
             # Nobody reads any more; to end the services in order is still our task.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _lasting_trouble_with(port: int) -> str:
+    """Services of ours that lost their parent are gone within a second or two."""
+    for _ in range(10):
+        if not ports.trouble_with(HOST, port):
+            return ""
+        time.sleep(0.2)
+    return ports.trouble_with(HOST, port)
 
 
 def _another(port: int) -> int:
