@@ -1,0 +1,73 @@
+"""States as words, icons and colours: the same on every page."""
+
+from django.utils.translation import gettext_lazy as _
+
+from mailings.models import Attempt, Delivery, Mailing, Run
+from mailsvc.badges import Badge
+
+_MAILING = {
+    Mailing.Status.CREATED: ("clock", "secondary"),
+    Mailing.Status.RUNNING: ("play-circle", "primary"),
+    Mailing.Status.FINISHED: ("check-circle", "success"),
+}
+_RUN = {
+    Run.State.PLANNING: ("people", "primary"),
+    Run.State.SENDING: ("send", "primary"),
+    Run.State.FINISHED: ("check-circle", "success"),
+    Run.State.MISSED: ("calendar-x", "warning"),
+}
+_DELIVERY = {
+    Delivery.State.PENDING: ("hourglass", "secondary"),
+    Delivery.State.SENDING: ("send", "primary"),
+    Delivery.State.DEFERRED: ("arrow-repeat", "info"),
+    Delivery.State.ACCEPTED: ("check-circle", "success"),
+    Delivery.State.REFUSED: ("x-circle", "danger"),
+    Delivery.State.UNKNOWN: ("question-circle", "warning"),
+    Delivery.State.EXPIRED: ("hourglass-bottom", "warning"),
+    Delivery.State.SUPPRESSED: ("slash-circle", "secondary"),
+    Delivery.State.CANCELLED: ("dash-circle", "secondary"),
+}
+
+
+def of_mailing(mailing: Mailing) -> list[Badge]:
+    """The status, and what holds the mailing up."""
+    status = Mailing.Status(mailing.status)
+    badges = [Badge(status.label, *_MAILING[status])]
+    if mailing.is_held:
+        badges.append(Badge(_("Held"), "lock", "danger", mailing.hold_reason))
+    if mailing.is_paused:
+        badges.append(Badge(_("Paused"), "pause-circle", "warning"))
+    return badges
+
+
+def of_run(run: Run) -> list[Badge]:
+    state = Run.State(run.state)
+    if state is Run.State.FINISHED and run.has_errors:
+        return [Badge(_("Finished with errors"), "exclamation-circle", "warning")]
+    return [Badge(state.label, *_RUN[state])]
+
+
+def of_delivery(delivery: Delivery) -> list[Badge]:
+    return [of_delivery_state(delivery.state)]
+
+
+def of_delivery_state(name: str) -> Badge:
+    state = Delivery.State(name)
+    return Badge(state.label, *_DELIVERY[state])
+
+
+def of_attempt(attempt: Attempt) -> list[Badge]:
+    label = Attempt.Outcome(attempt.outcome).label
+    return [Badge(label, *_DELIVERY[Delivery.State(attempt.outcome)])]
+
+
+def of(row: Mailing | Run | Delivery | Attempt) -> list[Badge]:
+    match row:
+        case Mailing():
+            return of_mailing(row)
+        case Run():
+            return of_run(row)
+        case Delivery():
+            return of_delivery(row)
+        case Attempt():
+            return of_attempt(row)

@@ -1,0 +1,56 @@
+"""The filters above the tables."""
+
+import django_filters
+from django import forms
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from mailings.models import Delivery, Mailing, Run
+from mailsvc.filters import BaseFilter, SearchFilter
+
+
+class ClientFilter(BaseFilter):
+    q = SearchFilter("full_name", "email", "comment")
+
+
+class ClientListFilter(BaseFilter):
+    q = SearchFilter("name")
+
+
+class MessageFilter(BaseFilter):
+    q = SearchFilter("subject", "body")
+
+
+class MailingFilter(BaseFilter):
+    HELD_UP = (("paused", _("Paused")), ("held", _("Held")))
+
+    q = SearchFilter("title", "message__subject")
+    status = django_filters.ChoiceFilter(
+        label=_("Status"),
+        choices=(*Mailing.Status.choices, *HELD_UP),
+        method="of_status",
+    )
+
+    def of_status(
+        self, rows: "QuerySet[Mailing]", name: str, value: str
+    ) -> "QuerySet[Mailing]":
+        if value == "paused":
+            return rows.exclude(paused_at=None)
+        if value == "held":
+            return rows.exclude(held_at=None)
+        return rows.filter(status=value)
+
+
+class RunFilter(BaseFilter):
+    mailing = django_filters.NumberFilter(
+        field_name="mailing_id", widget=forms.HiddenInput
+    )
+    q = SearchFilter("mailing__title", "subject")
+    state = django_filters.ChoiceFilter(label=_("State"), choices=Run.State.choices)
+
+
+class DeliveryFilter(BaseFilter):
+    q = SearchFilter("full_name", "email")
+    state = django_filters.ChoiceFilter(
+        label=_("State"), choices=Delivery.State.choices
+    )

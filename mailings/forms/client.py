@@ -1,0 +1,52 @@
+"""Clients and their lists."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from mailings.forms.fields import PickerField
+from mailings.forms.owned import OwnedForm
+from mailings.models import Client, ClientList
+
+
+class ClientForm(OwnedForm):
+    lists = PickerField(
+        search_fields=["name"],
+        search_url="mailings:list-options",
+        label=gettext_lazy("Lists"),
+    )
+
+    class Meta:
+        model = Client
+        fields = ["email", "full_name", "comment"]
+        widgets = {
+            "email": forms.EmailInput(attrs={"autocomplete": "off"}),
+            "comment": forms.Textarea(attrs={"rows": 3}),
+        }
+        help_texts = {"comment": gettext_lazy("Only you see it.")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.offer("lists", ClientList.objects.owned_by(self.owner))
+
+    def clean_email(self) -> str:
+        return self.once_per_owner(
+            "email", _("You already have a client with this e-mail address.")
+        )
+
+    def save(self, commit: bool = True) -> Client:  # noqa: FBT001, FBT002 - Django's
+        client: Client = super().save(commit)
+        if "lists" in self.cleaned_data:
+            client.lists.set(self.cleaned_data["lists"])
+        return client
+
+
+class ClientListForm(OwnedForm):
+    class Meta:
+        model = ClientList
+        fields = ["name"]
+
+    def clean_name(self) -> str:
+        return self.once_per_owner("name", _("You already have a list of this name."))

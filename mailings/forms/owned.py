@@ -1,0 +1,49 @@
+"""What the forms about a user's own things share."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+
+from mailings.forms.fields import AT_MOST
+from users.models import User
+
+
+class OwnedForm(forms.ModelForm):  # type: ignore[type-arg]
+    """
+    A new thing is `owner`'s; an existing one stays whose it is.
+
+    What may be chosen in the form belongs to the same owner.
+    """
+
+    def __init__(self, *args: Any, owner: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is None:
+            self.instance.owner = owner
+        self.owner: User = self.instance.owner
+        # Fields with more rows than a form can show: how many; they stay as they are.
+        self.kept: dict[str, int] = {}
+
+    def offer(self, name: str, rows: "QuerySet[Any]") -> None:
+        """Lets the picker `name` choose among `rows`."""
+        field: Any = self.fields[name]
+        field.queryset = rows
+        if self.instance.pk is None:
+            return
+        picked = getattr(self.instance, name).all()
+        count = picked.count()
+        if count > AT_MOST:
+            del self.fields[name]
+            self.kept[name] = count
+        else:
+            self.initial[name] = list(picked)
+
+    def once_per_owner(self, name: str, refusal: str) -> str:
+        """The value of the field `name`, unless the owner has it already."""
+        value: str = self.cleaned_data[name]
+        rows = type(self.instance)._default_manager.filter(owner=self.owner)
+        same = rows.filter(**{f"{name}__iexact": value}).exclude(pk=self.instance.pk)
+        if same.exists():
+            raise ValidationError(refusal, code="unique")
+        return value

@@ -1,0 +1,51 @@
+"""Tags for the pages about mailings."""
+
+from typing import Any
+
+from django import template
+from django.conf import settings
+from django.forms import BoundField
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
+from mailings import badges, schedules
+from mailings.models import Attempt, Delivery, Mailing, Run
+from mailings.models.run import STATES
+
+register = template.Library()
+
+
+@register.filter(name="badges")
+def badges_of(row: Mailing | Run | Delivery | Attempt) -> SafeString:
+    return format_html_join(" ", "{}", ((badge,) for badge in badges.of(row)))
+
+
+@register.inclusion_tag("mailings/_worker.html")
+def worker() -> dict[str, Any]:
+    """Whether the worker was heard of lately, and else when it was last."""
+    alive = schedules.workers_alive()
+    last = None if alive else schedules.last_sign_of_life()
+    return {"alive": alive, "last_sign": last}
+
+
+@register.inclusion_tag("mailings/_ledger_bar.html")
+def ledger_bar(run: Run) -> dict[str, Any]:
+    """The run's deliveries as one bar; each state as wide as its share of 100."""
+    segments, x = [], 0.0
+    for name in sorted(STATES, key=lambda name: name in ("pending", "sending")):
+        width = 100 * getattr(run, name) / run.planned if run.planned else 0
+        if width:
+            segments.append((name, f"{x:.3f}", f"{width:.3f}"))
+        x += width
+    return {"run": run, "segments": segments}
+
+
+@register.inclusion_tag("mailings/_picker.html")
+def picker(field: BoundField) -> dict[str, Any]:
+    choice: Any = field.field
+    return {"field": field, "choice": choice, "options": choice.options(field.value())}
+
+
+@register.simple_tag
+def outbox_is_there() -> bool:
+    return bool(settings.MAILCATCHER_ENABLED)

@@ -1,0 +1,104 @@
+"""The addresses of the domain's pages."""
+
+from django.urls import path
+
+from mailings.views import clients, lists, mailings, messages, outbox, pickers, runs
+
+app_name = "mailings"
+
+urlpatterns = [
+    path("clients/", clients.ClientListPage.as_view(), name="client-list"),
+    path("clients/new/", clients.ClientCreatePage.as_view(), name="client-create"),
+    path("clients/options/", pickers.ClientOptions.as_view(), name="client-options"),
+    path("clients/<int:pk>/", clients.ClientDetailPage.as_view(), name="client-detail"),
+    path(
+        "clients/<int:pk>/edit/",
+        clients.ClientUpdatePage.as_view(),
+        name="client-update",
+    ),
+    path(
+        "clients/<int:pk>/delete/",
+        clients.ClientDeletePage.as_view(),
+        name="client-delete",
+    ),
+    path("lists/", lists.ListListPage.as_view(), name="list-list"),
+    path("lists/new/", lists.ListCreatePage.as_view(), name="list-create"),
+    path("lists/options/", pickers.ListOptions.as_view(), name="list-options"),
+    path("lists/<int:pk>/", lists.MembersPage.as_view(), name="list-detail"),
+    path("lists/<int:pk>/edit/", lists.ListUpdatePage.as_view(), name="list-update"),
+    path("lists/<int:pk>/delete/", lists.ListDeletePage.as_view(), name="list-delete"),
+    path(
+        "lists/<int:pk>/clients/",
+        lists.NonMembersPage.as_view(),
+        name="list-candidates",
+    ),
+    path("lists/<int:pk>/add/", lists.MembersAdd.as_view(), name="list-add"),
+    path("lists/<int:pk>/remove/", lists.MembersRemove.as_view(), name="list-remove"),
+    path("messages/", messages.MessageListPage.as_view(), name="message-list"),
+    path("messages/new/", messages.MessageCreatePage.as_view(), name="message-create"),
+    path(
+        "messages/<int:pk>/",
+        messages.MessageDetailPage.as_view(),
+        name="message-detail",
+    ),
+    path(
+        "messages/<int:pk>/edit/",
+        messages.MessageUpdatePage.as_view(),
+        name="message-update",
+    ),
+    path(
+        "messages/<int:pk>/delete/",
+        messages.MessageDeletePage.as_view(),
+        name="message-delete",
+    ),
+    path("mailings/", mailings.MailingListPage.as_view(), name="mailing-list"),
+    path("mailings/new/", mailings.MailingCreatePage.as_view(), name="mailing-create"),
+    path(
+        "mailings/<int:pk>/",
+        mailings.MailingDetailPage.as_view(),
+        name="mailing-detail",
+    ),
+    path(
+        "mailings/<int:pk>/live/",
+        mailings.MailingLivePart.as_view(),
+        name="mailing-live",
+    ),
+    path(
+        "mailings/<int:pk>/edit/",
+        mailings.MailingUpdatePage.as_view(),
+        name="mailing-update",
+    ),
+    path(
+        "mailings/<int:pk>/delete/",
+        mailings.MailingDeletePage.as_view(),
+        name="mailing-delete",
+    ),
+    path(
+        "mailings/<int:pk>/pause/",
+        mailings.MailingPause.as_view(),
+        name="mailing-pause",
+    ),
+    path(
+        "mailings/<int:pk>/resume/",
+        mailings.MailingResume.as_view(),
+        name="mailing-resume",
+    ),
+    path(
+        "mailings/<int:pk>/stop/", mailings.MailingStop.as_view(), name="mailing-stop"
+    ),
+    path(
+        "mailings/<int:pk>/send/",
+        mailings.MailingSendNow.as_view(),
+        name="mailing-send",
+    ),
+    path("runs/", runs.RunListPage.as_view(), name="run-list"),
+    path("runs/<int:pk>/", runs.RunDetailPage.as_view(), name="run-detail"),
+    path("runs/<int:pk>/live/", runs.RunLivePart.as_view(), name="run-live"),
+    path(
+        "deliveries/<int:pk>/",
+        runs.DeliveryDetailPage.as_view(),
+        name="delivery-detail",
+    ),
+    path("outbox/", outbox.OutboxPage.as_view(), name="outbox"),
+    path("outbox/<slug:name>/", outbox.OutboxMailPage.as_view(), name="outbox-mail"),
+]

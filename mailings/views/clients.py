@@ -1,0 +1,71 @@
+"""Clients: list, detail, create, edit, delete."""
+
+from typing import Any
+
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+
+from mailings import lifecycle
+from mailings.filters import ClientFilter
+from mailings.forms.client import ClientForm
+from mailings.models import Client, Delivery
+from mailings.tables import ClientDeliveryTable, ClientTable
+from mailings.views.access import ByOwner, Changeable, Visible
+from mailsvc.views import ConfirmPage, CreatePage, DetailPage, TablePage, UpdatePage
+
+DELIVERIES_SHOWN = 20
+
+
+class ClientListPage(Visible, TablePage):
+    model = Client
+    table_class = ClientTable
+    filterset_class = ClientFilter
+    title = _("Clients")
+    lead = _("The people who get your mailings.")
+    create_url = "mailings:client-create"
+    create_label = _("New client")
+
+
+class ClientDetailPage(Visible, DetailPage):
+    model = Client
+    template_name = "mailings/client_detail.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        deliveries = Delivery.objects.visible_to(self.user).filter(client=self.object)
+        newest = deliveries.select_related("run__mailing").order_by("-pk")
+        return super().get_context_data(
+            lists=self.object.lists.all(),
+            deliveries=ClientDeliveryTable(
+                list(newest[:DELIVERIES_SHOWN]), orderable=False
+            ),
+            **kwargs,
+        )
+
+
+class ClientCreatePage(Visible, ByOwner, CreatePage):
+    model = Client
+    form_class = ClientForm
+    template_name = "mailings/client_form.html"
+    success_message = _("The client is saved.")
+
+
+class ClientUpdatePage(Changeable, ByOwner, UpdatePage):
+    model = Client
+    form_class = ClientForm
+    template_name = "mailings/client_form.html"
+    success_message = _("The client is saved.")
+
+
+class ClientDeletePage(Changeable, ConfirmPage):
+    model = Client
+    success_url = reverse_lazy("mailings:client-list")
+    title = _("Delete client")
+    question = _("Delete this client?")
+    consequence = _(
+        "What still waits for this client is cancelled. What was sent stays in the "
+        "history of the runs."
+    )
+    success_message = _("The client is deleted.")
+
+    def confirmed(self) -> None:
+        lifecycle.delete_client(self.object, by=self.user)

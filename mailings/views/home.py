@@ -1,0 +1,43 @@
+"""The first page: the first steps, or what goes on now."""
+
+from typing import Any
+
+from django.utils import timezone
+from django.views.generic import TemplateView
+
+from mailings.models import Client, Mailing, Message, Run
+from mailings.views.access import Visible
+
+SHOWN = 5
+_LOOKED_AT = 200  # live mailings among which the next ones are found
+
+
+class HomePage(Visible, TemplateView):
+    template_name = "home.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        counts = {
+            "clients": Client.objects.visible_to(self.user).count(),
+            "messages": Message.objects.visible_to(self.user).count(),
+            "mailings": Mailing.objects.visible_to(self.user).existing().count(),
+        }
+        return super().get_context_data(
+            counts=counts, is_new=not all(counts.values()), **self.news(), **kwargs
+        )
+
+    def news(self) -> dict[str, Any]:
+        """The runs under way, the last ones, and what comes next."""
+        now = timezone.now()
+        runs = Run.objects.visible_to(self.user).select_related("mailing")
+        live = Mailing.objects.visible_to(self.user).live().select_related("owner")
+        coming = [
+            (following, mailing)
+            for mailing in live.order_by("end_at")[:_LOOKED_AT]
+            if (following := mailing.next_occurrence(now)) is not None
+        ]
+        coming.sort(key=lambda pair: (pair[0], pair[1].pk))
+        return {
+            "open_runs": runs.unfinished()[:SHOWN],
+            "last_runs": runs.filter(finished_at__isnull=False)[:SHOWN],
+            "coming": coming[:SHOWN],
+        }

@@ -1,0 +1,149 @@
+"""Lists of clients, and who is on them."""
+
+from itertools import islice
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse_lazy
+from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from django.views import View
+
+from mailings.filters import ClientFilter, ClientListFilter
+from mailings.forms.client import ClientListForm
+from mailings.models import Client, ClientList
+from mailings.tables import ClientListTable, PickClientTable
+from mailings.views.access import ByOwner, Changeable, Visible
+from mailsvc.views import ConfirmPage, CreatePage, TablePage, UpdatePage
+
+
+class ListListPage(Visible, TablePage):
+    model = ClientList
+    table_class = ClientListTable
+    filterset_class = ClientListFilter
+    title = _("Client lists")
+    lead = _("Named groups of clients. A client may be on several.")
+    create_url = "mailings:list-create"
+    create_label = _("New list")
+
+    def get_queryset(self) -> "QuerySet[Any]":
+        rows: QuerySet[Any] = super().get_queryset().with_size()  # type: ignore[attr-defined]
+        return rows
+
+
+class ListCreatePage(Visible, ByOwner, CreatePage):
+    model = ClientList
+    form_class = ClientListForm
+    success_message = _("The list is saved. Now add clients to it.")
+    extra_context = {"title": _("New list"), "cancel": "mailings:list-list"}
+
+
+class ListUpdatePage(Changeable, ByOwner, UpdatePage):
+    model = ClientList
+    form_class = ClientListForm
+    success_message = _("The list is saved.")
+    extra_context = {"title": _("Edit list"), "cancel": "mailings:list-list"}
+
+
+class ListDeletePage(Changeable, ConfirmPage):
+    model = ClientList
+    success_url = reverse_lazy("mailings:list-list")
+    title = _("Delete list")
+    question = _("Delete this list?")
+    consequence = _(
+        "The clients stay. Mailings to this list go on to their other recipients."
+    )
+    success_message = _("The list is deleted.")
+
+
+class MembersPage(Visible, TablePage):
+    """The list itself: its clients, each with a box."""
+
+    model = Client
+    table_class = PickClientTable
+    filterset_class = ClientFilter
+    template_name = "mailings/clientlist_detail.html"
+
+    @cached_property
+    def list(self) -> ClientList:
+        lists = ClientList.objects.visible_to(self.user)
+        return get_object_or_404(lists, pk=self.kwargs["pk"])
+
+    def get_queryset(self) -> "QuerySet[Any]":
+        return super().get_queryset().filter(lists=self.list)
+
+
+class NonMembersPage(MembersPage):
+    """Clients of the same owner who are not on the list yet."""
+
+    template_name = "mailings/clientlist_add.html"
+
+    def get_queryset(self) -> "QuerySet[Any]":
+        on_it = self.list.clients.through.objects.filter(clientlist=self.list)
+        own = Client.objects.owned_by(self.list.owner)
+        return own.exclude(pk__in=on_it.values("client_id"))
+
+
+class MembersChange(Changeable, View):
+    """POST only: puts clients on the list or takes them off; `clients` are ids."""
+
+    http_method_names = ["post"]
+    model = ClientList
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        clients = self.get_clients(get_object_or_404(self.get_queryset(), pk=pk))
+        messages.success(request, self.change(clients))
+        return redirect("mailings:list-detail", pk)
+
+    def get_clients(self, client_list: ClientList) -> "QuerySet[Client]":
+        self.list = client_list
+        keys = [key for key in self.request.POST.getlist("clients") if _is_key(key)]
+        return Client.objects.owned_by(client_list.owner).filter(pk__in=keys)
+
+    def change(self, clients: "QuerySet[Client]") -> str:
+        raise NotImplementedError
+
+
+class MembersAdd(MembersChange):
+    def get_clients(self, client_list: ClientList) -> "QuerySet[Client]":
+        """With `everybody` those whom the search `q` finds, on however many pages."""
+        if "everybody" not in self.request.POST:
+            return super().get_clients(client_list)
+        self.list = client_list
+        own = Client.objects.owned_by(client_list.owner)
+        found: QuerySet[Client] = ClientFilter(self.request.POST, queryset=own).qs
+        return found
+
+    def change(self, clients: "QuerySet[Client]") -> str:
+        row = self.list.clients.through
+        before = self.list.clients.count()
+        keys = clients.values_list("pk", flat=True).iterator()
+        # Not `add`: a hundred thousand ids are too many for one statement.
+        while some := list(islice(keys, 5_000)):
+            row.objects.bulk_create(
+                [row(clientlist_id=self.list.pk, client_id=key) for key in some],
+                ignore_conflicts=True,
+            )
+        count = self.list.clients.count() - before
+        return ngettext(
+            "%(count)d client was added.", "%(count)d clients were added.", count
+        ) % {"count": count}
+
+
+class MembersRemove(MembersChange):
+    def change(self, clients: "QuerySet[Client]") -> str:
+        through = self.list.clients.through.objects.filter(clientlist=self.list)
+        count, _by_model = through.filter(client__in=clients).delete()
+        return ngettext(
+            "%(count)d client was taken off the list.",
+            "%(count)d clients were taken off the list.",
+            count,
+        ) % {"count": count}
+
+
+def _is_key(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19

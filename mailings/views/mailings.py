@@ -1,0 +1,224 @@
+"""Mailings: list, detail with live state, create, edit, delete; what can be done."""
+
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any, ClassVar
+
+from django.contrib import messages
+from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse_lazy
+from django.utils import timezone
+from django.utils.translation import gettext as _g
+from django.utils.translation import gettext_lazy as _
+from django.views import View
+
+from mailings import lifecycle, schedules
+from mailings.filters import MailingFilter
+from mailings.forms.mailing import MailingForm
+from mailings.models import Mailing, Message, Run
+from mailings.tables import MailingTable, RunTable
+from mailings.views.access import ByOwner, Changeable, Visible
+from mailsvc.views import (
+    ConfirmPage,
+    CreatePage,
+    DetailPage,
+    TablePage,
+    UpdatePage,
+    Words,
+)
+
+OCCURRENCES_SHOWN = 5
+RUNS_SHOWN = 10
+_SOON = timedelta(minutes=2)
+
+
+class _Existing:
+    def get_queryset(self) -> "QuerySet[Any]":
+        rows: Any = super().get_queryset()  # type: ignore[misc]
+        existing: QuerySet[Any] = rows.existing()
+        return existing.select_related("owner", "message")
+
+
+class VisibleMailings(_Existing, Visible):
+    model = Mailing
+
+
+class ChangeableMailings(_Existing, Changeable):
+    model = Mailing
+
+
+class MailingListPage(VisibleMailings, TablePage):
+    table_class = MailingTable
+    filterset_class = MailingFilter
+    title = _("Mailings")
+    lead = _("A message to clients, once or again and again until its end.")
+    create_url = "mailings:mailing-create"
+    create_label = _("New mailing")
+
+    def get_queryset(self) -> "QuerySet[Any]":
+        newest = Run.objects.filter(mailing=OuterRef("pk")).order_by("-scheduled_for")
+        failed = newest.annotate(failed=F("refused") + F("unknown") + F("expired"))
+        rows: QuerySet[Any] = super().get_queryset()
+        return rows.annotate(
+            last_planned=Subquery(newest.values("planned")[:1]),
+            last_accepted=Subquery(newest.values("accepted")[:1]),
+            last_failed=Subquery(failed.values("failed")[:1]),
+        )
+
+    def get_table_kwargs(self) -> dict[str, Any]:
+        return {"now": timezone.now()}
+
+
+def live_state(mailing: Mailing, now: datetime) -> dict[str, Any]:
+    """What changes while one looks at a mailing, and how soon to look again."""
+    runs = list(mailing.runs.all()[: RUNS_SHOWN + 1])
+    upcoming = list(islice(mailing.occurrences_after(now), OCCURRENCES_SHOWN))
+    return {
+        "mailing": mailing,
+        "recipients": mailing.recipients().count(),
+        "occurrences": upcoming if mailing.is_live else [],
+        "runs": RunTable(runs[:RUNS_SHOWN], orderable=False),
+        "open_runs": [run for run in runs if run.is_open],
+        "has_more_runs": len(runs) > RUNS_SHOWN,
+        "refresh": _seconds_to_next_look(mailing, runs, upcoming, now),
+    }
+
+
+def _seconds_to_next_look(
+    mailing: Mailing, runs: list[Run], upcoming: list[datetime], now: datetime
+) -> int | None:
+    if any(run.is_open for run in runs):
+        return 2
+    if not mailing.is_live:
+        return None
+    expected = [*upcoming[:1], *([] if runs else [mailing.start_at])]
+    soon = any(moment - now < _SOON for moment in expected)
+    return 2 if soon else 30
+
+
+class MailingDetailPage(VisibleMailings, DetailPage):
+    template_name = "mailings/mailing_detail.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        now = timezone.now()
+        return super().get_context_data(
+            **live_state(self.object, now),
+            chosen_clients=self.object.clients.count(),
+            chosen_lists=self.object.lists.all(),
+            situation=situation(self.object),
+            is_unfinished=self.object.status != Mailing.Status.FINISHED,
+            may_send=self.object.is_live and now < self.object.end_at,
+            **kwargs,
+        )
+
+
+class MailingLivePart(MailingDetailPage):
+    """What htmx fetches again and again; `was` is the situation that the page shows."""
+
+    template_name = "mailings/_mailing_live.html"
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = super().get(request, *args, **kwargs)
+        if request.GET.get("was") != situation(self.object):
+            # Other buttons apply now: the whole page is out of date.
+            response["HX-Refresh"] = "true"
+        return response
+
+
+def situation(mailing: Mailing) -> str:
+    """Changes when what can be done with the mailing changes."""
+    flags = ("paused" * mailing.is_paused, "held" * mailing.is_held)
+    return "-".join((mailing.status, *filter(None, flags)))
+
+
+class _MailingFormPage(ByOwner):
+    form_class: Any = MailingForm
+    template_name: Any = "mailings/mailing_form.html"
+    request: HttpRequest
+    object: Any
+    verb: ClassVar[Any]
+
+    def saved(self) -> None:
+        type(self).verb(self.object, by=self.request.user)
+        if not self.object.recipients().exists():
+            words = _g("At the moment this mailing has no recipients.")
+            messages.warning(self.request, words)
+
+
+class MailingCreatePage(VisibleMailings, _MailingFormPage, CreatePage):
+    verb = lifecycle.launch
+    success_message = _("The mailing is saved and in service.")
+
+    def get_initial(self) -> dict[str, Any]:
+        """`?message=` comes from the page of a message."""
+        wanted = self.request.GET.get("message", "")
+        own = Message.objects.owned_by(self.user)
+        if wanted.isascii() and wanted.isdigit():
+            return {"message": own.filter(pk=wanted).first()}
+        return {}
+
+
+class MailingUpdatePage(ChangeableMailings, _MailingFormPage, UpdatePage):
+    verb = lifecycle.revise
+    success_message = _("The mailing is saved.")
+
+
+class MailingDeletePage(ChangeableMailings, ConfirmPage):
+    success_url = reverse_lazy("mailings:mailing-list")
+    title = _("Delete mailing")
+    question = _("Delete this mailing?")
+    consequence = _(
+        "What is not sent yet is cancelled. What was sent stays in the history of the "
+        "runs."
+    )
+    success_message = _("The mailing is deleted.")
+
+    def confirmed(self) -> None:
+        lifecycle.delete(self.object, by=self.user)
+
+
+class MailingAction(ChangeableMailings, View):
+    """POST only: does one thing with a mailing and says so, or why not."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        mailing = get_object_or_404(self.get_queryset(), pk=pk)
+        try:
+            messages.success(request, str(self.act(mailing)))
+        except lifecycle.NotPossible as refusal:
+            messages.error(request, str(refusal))
+        return redirect(mailing)
+
+    def act(self, mailing: Mailing) -> Words:
+        """Does it, and returns what to tell the user."""
+        raise NotImplementedError
+
+
+class MailingPause(MailingAction):
+    def act(self, mailing: Mailing) -> Words:
+        lifecycle.pause(mailing, by=self.user)
+        return _("The mailing is paused. What is being handed over now is finished.")
+
+
+class MailingResume(MailingAction):
+    def act(self, mailing: Mailing) -> Words:
+        lifecycle.resume(mailing, by=self.user)
+        return _("The mailing goes on.")
+
+
+class MailingStop(MailingAction):
+    def act(self, mailing: Mailing) -> Words:
+        lifecycle.stop(mailing, by=self.user)
+        return _("The mailing is stopped for good.")
+
+
+class MailingSendNow(MailingAction):
+    def act(self, mailing: Mailing) -> Words:
+        run = lifecycle.send_now(mailing, now=timezone.now())
+        if run is None:
+            raise lifecycle.NotPossible(_g("There is nothing left to send."))
+        schedules.wake()
+        return _("Sending has begun.")

@@ -1,0 +1,85 @@
+"""Messages: list, detail with preview, create, edit, delete."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import ProtectedError
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from mailings import placeholders
+from mailings.filters import MessageFilter
+from mailings.forms.message import MessageForm
+from mailings.models import Mailing, Message
+from mailings.tables import MessageTable
+from mailings.views.access import ByOwner, Changeable, Visible
+from mailsvc.views import ConfirmPage, CreatePage, DetailPage, TablePage, UpdatePage
+
+
+class MessageListPage(Visible, TablePage):
+    model = Message
+    table_class = MessageTable
+    filterset_class = MessageFilter
+    title = _("Messages")
+    lead = _("What your mailings say.")
+    create_url = "mailings:message-create"
+    create_label = _("New message")
+
+
+class MessageDetailPage(Visible, DetailPage):
+    model = Message
+    template_name = "mailings/message_detail.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        using = Mailing.objects.visible_to(self.user).filter(message=self.object)
+        return super().get_context_data(mailings=using, **kwargs)
+
+
+class _WithPlaceholders:
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        names = placeholders.NAMES.items()
+        context: dict[str, Any] = super().get_context_data(  # type: ignore[misc]
+            placeholders=[(f"{{{{ {name} }}}}", words) for name, words in names],
+            **kwargs,
+        )
+        return context
+
+
+class MessageCreatePage(_WithPlaceholders, Visible, ByOwner, CreatePage):
+    model = Message
+    form_class = MessageForm
+    template_name = "mailings/message_form.html"
+    success_message = _("The message is saved.")
+
+
+class MessageUpdatePage(_WithPlaceholders, Changeable, ByOwner, UpdatePage):
+    model = Message
+    form_class = MessageForm
+    template_name = "mailings/message_form.html"
+    success_message = _("The message is saved. Runs that have begun keep the old text.")
+
+
+class MessageDeletePage(Changeable, ConfirmPage):
+    model = Message
+    success_url = reverse_lazy("mailings:message-list")
+    title = _("Delete message")
+    question = _("Delete this message?")
+    success_message = _("The message is deleted.")
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        try:
+            return super().form_valid(form)
+        except ProtectedError as error:
+            count = len(error.protected_objects)
+            refusal = ngettext(
+                "%(count)d mailing uses this message. Delete the mailing first, or "
+                "give it another message.",
+                "%(count)d mailings use this message. Delete them first, or give "
+                "them another message.",
+                count,
+            )
+            messages.error(self.request, refusal % {"count": count})
+            return redirect(self.object)

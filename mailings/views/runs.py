@@ -1,0 +1,83 @@
+"""Runs: their books live, the snapshot, every delivery and every attempt."""
+
+from typing import Any
+
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.shortcuts import get_object_or_404
+from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
+
+from mailings import badges
+from mailings.filters import DeliveryFilter, RunFilter
+from mailings.models import Attempt, Delivery, Run
+from mailings.models.run import STATES
+from mailings.tables import AllRunsTable, AttemptTable, DeliveryTable
+from mailings.views.access import Visible
+from mailsvc.views import DetailPage, TablePage
+
+
+class RunListPage(Visible, TablePage):
+    """All runs; `?mailing=` are those of one mailing."""
+
+    model = Run
+    table_class = AllRunsTable
+    filterset_class = RunFilter
+    title = _("Runs")
+    lead = _("Each time that a mailing went out, and what became of it.")
+
+    def get_queryset(self) -> "QuerySet[Any]":
+        return super().get_queryset().select_related("mailing")
+
+
+def ledger_of(run: Run) -> dict[str, Any]:
+    """The books as an equation: planned = the states, each with its badge."""
+    states = [
+        (name, badges.of_delivery_state(name), getattr(run, name)) for name in STATES
+    ]
+    return {"run": run, "states": states, "refresh": 2 if run.is_open else None}
+
+
+class RunDetailPage(Visible, TablePage):
+    """A run, and its deliveries as a table."""
+
+    model = Delivery
+    table_class = DeliveryTable
+    filterset_class = DeliveryFilter
+    template_name = "mailings/run_detail.html"
+
+    @cached_property
+    def run(self) -> Run:
+        runs = Run.objects.visible_to(self.user).select_related("mailing")
+        return get_object_or_404(runs, pk=self.kwargs["pk"])
+
+    def get_queryset(self) -> "QuerySet[Any]":
+        last = Attempt.objects.filter(delivery=OuterRef("pk")).order_by("-number")
+        return self.run.deliveries.annotate(
+            last_code=Subquery(last.values("code")[:1]),
+            last_words=Subquery(last.values("reply")[:1]),
+        )
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**ledger_of(self.run), **kwargs)  # type: ignore[no-any-return]
+
+
+class RunLivePart(Visible, DetailPage):
+    """The part of the page that htmx fetches again and again."""
+
+    model = Run
+    template_name = "mailings/_run_live.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**ledger_of(self.object), **kwargs)
+
+
+class DeliveryDetailPage(Visible, DetailPage):
+    model = Delivery
+    template_name = "mailings/delivery_detail.html"
+
+    def get_queryset(self) -> "QuerySet[Any]":
+        return super().get_queryset().select_related("run__mailing", "client")
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        attempts = AttemptTable(list(self.object.attempts.all()), orderable=False)
+        return super().get_context_data(attempts=attempts, **kwargs)

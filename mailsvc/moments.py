@@ -1,0 +1,24 @@
+"""How an instant is shown: on the reader's own clock, and exactly in the title."""
+
+from datetime import datetime
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+_MINUTES, _SECONDS = "j M Y, H:i", "j M Y, H:i:s"
+
+
+def shown(moment: datetime | None, *, seconds: bool = False) -> SafeString | str:
+    """A <time> element in the current zone and language; a dash for None."""
+    if moment is None:
+        return "—"
+    local = timezone.localtime(moment)
+    return format_html(
+        '<time class="text-nowrap" datetime="{}" title="{} {}">{}</time>',
+        local.isoformat(),
+        date_format(local, _SECONDS),
+        local.tzname() or "",
+        date_format(local, _SECONDS if seconds else _MINUTES),
+    )

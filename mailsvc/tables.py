@@ -1,0 +1,113 @@
+"""What all tables share: page sizes, a total order, columns for times and actions."""
+
+from typing import Any
+
+import django_tables2
+from django.db.models import Model, QuerySet
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
+from django_tables2.data import TableQuerysetData
+
+from mailsvc import moments
+
+PAGE_SIZES = (10, 25, 50, 100)
+PAGE_SIZE = 25
+
+
+class _OrderedRows(TableQuerysetData):  # type: ignore[misc]
+    data: "QuerySet[Model]"
+
+    def order_by(self, aliases: Any) -> None:
+        """Rows that are equal in the chosen column keep one order over all pages."""
+        super().order_by(aliases)
+        chosen = self.data.query.order_by
+        if chosen and chosen[-1] not in ("pk", "-pk"):
+            self.data = self.data.order_by(*chosen, "pk")
+
+
+class BaseTable(django_tables2.Table):  # type: ignore[misc]
+    class Meta:
+        attrs = {"class": "table table-hover align-middle mb-2"}
+        empty_text = _("Nothing here.")
+
+    def __init__(self, data: Any, **kwargs: Any) -> None:
+        rows = _OrderedRows(data) if isinstance(data, QuerySet) else data
+        super().__init__(rows, **kwargs)
+
+    def paginate(self, *args: Any, per_page: Any = None, **kwargs: Any) -> Any:
+        """The size of a page comes from the address: only those we offer count."""
+        size = per_page if per_page in PAGE_SIZES else PAGE_SIZE
+        return super().paginate(*args, per_page=size, **kwargs)
+
+
+class TimeColumn(django_tables2.Column):  # type: ignore[misc]
+    def __init__(self, *args: Any, seconds: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.seconds = seconds
+
+    def render(self, value: Any) -> str:
+        return moments.shown(value, seconds=self.seconds)
+
+
+class NumberColumn(django_tables2.Column):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault(
+            "attrs", {"td": {"class": "text-end"}, "th": {"class": "text-end"}}
+        )
+        super().__init__(*args, **kwargs)
+
+
+class CheckColumn(django_tables2.Column):  # type: ignore[misc]
+    """A box before each row; `name` is what the form sends, `form` is its id."""
+
+    def __init__(self, *, name: str, form: str) -> None:
+        super().__init__(
+            accessor="pk",
+            orderable=False,
+            verbose_name=pgettext_lazy("column of boxes", "Pick"),
+        )
+        self.name, self.form = name, form
+
+    def render(self, value: Any, record: Any) -> str:
+        return format_html(
+            '<input type="checkbox" class="form-check-input" name="{}" form="{}" '
+            'value="{}" aria-label="{}">',
+            self.name,
+            self.form,
+            value,
+            record,
+        )
+
+
+class ActionsColumn(django_tables2.Column):  # type: ignore[misc]
+    """Edit and delete, by the names of their addresses."""
+
+    def __init__(self, *, update: str, delete: str) -> None:
+        super().__init__(
+            accessor="pk",
+            orderable=False,
+            verbose_name=_("Actions"),
+            attrs={
+                "td": {"class": "text-end text-nowrap"},
+                "th": {"class": "text-end"},
+            },
+        )
+        self.update, self.delete = update, delete
+
+    def render(self, value: Any, record: Model) -> str:
+        actions = (
+            (self.update, "pencil", gettext("Edit")),
+            (self.delete, "trash", gettext("Delete")),
+        )
+        return format_html_join(
+            " ",
+            '<a class="btn btn-sm btn-outline-secondary action" href="{}" '
+            'aria-label="{}: {}" title="{}"><i class="bi bi-{}" '
+            'aria-hidden="true"></i></a>',
+            (
+                (reverse(url, args=[value]), label, record, label, icon)
+                for url, icon, label in actions
+            ),
+        )

@@ -1,0 +1,86 @@
+"""The shapes that pages have: a table, an object, a form, a question."""
+
+from typing import Any, ClassVar
+
+from django.contrib import messages
+from django.db import IntegrityError, transaction
+from django.forms import BaseModelForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.views.generic import CreateView, DeleteView, DetailView, UpdateView
+from django_filters.views import FilterView
+from django_tables2 import SingleTableMixin
+
+Words = str | Promise
+
+
+class TablePage(SingleTableMixin, FilterView):  # type: ignore[misc]
+    """A filter above a table. `create_url` names the address of the button."""
+
+    template_name = "table_page.html"
+    title: ClassVar[Words]
+    lead: ClassVar[Words] = ""
+    create_url: ClassVar[str] = ""
+    create_label: ClassVar[Words] = ""
+
+
+class DetailPage(DetailView):  # type: ignore[type-arg]
+    pass
+
+
+class FormPage:
+    """Saves in one transaction, together with what `saved` does."""
+
+    request: HttpRequest
+    object: Any
+    template_name: Any = "form_page.html"
+    success_message: ClassVar[Words] = _("Saved.")
+
+    def saved(self) -> None:
+        """What else belongs to saving."""
+
+    def form_valid(self, form: "BaseModelForm[Any]") -> HttpResponse:
+        try:
+            with transaction.atomic():
+                self.object = form.save()
+                self.saved()
+        except IntegrityError:
+            # Somebody was quicker: the form now finds out in words what is wrong.
+            form.full_clean()
+            if form.is_valid():
+                raise
+            return self.form_invalid(form)  # type: ignore[attr-defined,no-any-return]
+        messages.success(self.request, str(self.success_message))
+        return redirect(self.get_success_url())  # type: ignore[attr-defined]
+
+
+class CreatePage(FormPage, CreateView):  # type: ignore[type-arg]
+    pass
+
+
+class UpdatePage(FormPage, UpdateView):  # type: ignore[type-arg]
+    pass
+
+
+class ConfirmPage(DeleteView):  # type: ignore[type-arg]
+    """A question before what can't be undone; `confirmed` does it."""
+
+    template_name = "confirm_page.html"
+    title: ClassVar[Words]
+    question: ClassVar[Words]
+    consequence: ClassVar[Words] = ""
+    button: ClassVar[Words] = _("Delete")
+    success_message: ClassVar[Words] = _("Deleted.")
+
+    def confirmed(self) -> None:
+        self.object.delete()
+
+    def get_cancel_url(self) -> str:
+        return str(self.object.get_absolute_url())
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        self.confirmed()
+        messages.success(self.request, str(self.success_message))
+        return redirect(self.get_success_url())

@@ -1,0 +1,39 @@
+"""The user's own settings."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse_lazy
+from django.utils import translation
+from django.utils.translation import gettext_lazy as _
+from django.views.i18n import set_language
+
+from mailsvc.views import UpdatePage
+from users.forms import ProfileForm
+
+
+@login_not_required
+def switch_language(request: HttpRequest) -> HttpResponse:
+    """Django's switch; who is signed in keeps the language on every device."""
+    chosen = request.POST.get("language")
+    if request.user.is_authenticated and chosen in dict(settings.LANGUAGES):
+        request.user.language = chosen
+        request.user.save(update_fields=["language"])
+    return set_language(request)
+
+
+class ProfilePage(UpdatePage):
+    form_class = ProfileForm
+    template_name = "users/profile.html"
+    success_url = reverse_lazy("users:profile")
+    success_message = _("Your settings are saved.")
+
+    def get_object(self, queryset: Any = None) -> Any:
+        return self.request.user
+
+    def saved(self) -> None:
+        """The answer is already in the new language."""
+        if self.object.language:
+            translation.activate(self.object.language)
