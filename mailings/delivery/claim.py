@@ -7,7 +7,7 @@ two pumps pass each other by SKIP LOCKED, on SQLite by its single writer.
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, zip_longest
@@ -113,19 +113,26 @@ def _claim_of(run_id: int, lease: Lease, size: int, now: datetime) -> list[Claim
 
 
 @transaction.atomic
-def give_back(lease: Lease, delivery_ids: Iterable[int]) -> None:
-    """Claimed, and not begun: back to where they were."""
+def give_back(
+    lease: Lease, delivery_ids: Collection[int], *, due_at: datetime | None = None
+) -> None:
+    """Claimed, and not sent: back to where they were, or to be tried at `due_at`."""
+    if not delivery_ids:
+        return
     rows = list(
-        Delivery.objects.filter(pk__in=list(delivery_ids), lease=lease)
+        Delivery.objects.filter(pk__in=delivery_ids, lease=lease)
         .select_for_update()
         .values_list("pk", "run_id", "attempt_count")
     )
+    changes: dict[str, object] = {"lease": None}
+    if due_at is not None:
+        changes["due_at"] = due_at
     for state, tried in (("pending", False), ("deferred", True)):
         mine = [row for row in rows if (row[2] > 0) is tried]
         if not mine:
             continue
         Delivery.objects.filter(pk__in=[row[0] for row in mine]).update(
-            state=state, lease=None
+            state=state, **changes
         )
         for run_id, n in sorted(Counter(row[1] for row in mine).items()):
             move(run_id, {"sending": -n, state: n})

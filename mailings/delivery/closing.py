@@ -113,7 +113,5 @@ def _finish(mailing: Mailing, now: datetime) -> bool:
         return False
     mailing.status = Mailing.Status.FINISHED
     return bool(
-        Mailing.objects.unfinished()
-        .filter(pk=mailing.pk)
-        .update(status=mailing.status)
+        Mailing.objects.unfinished().filter(pk=mailing.pk).update(status=mailing.status)
     )

@@ -71,7 +71,7 @@ class Courier:
         self._seats = connections
         self._news = threading.Event()
         self._lease_until = 0.0
-        self._closing = False
+        self._closing = self._has_worked = False
         self._ready: asyncio.Event
         self._welcome: asyncio.Event
         self._loop = asyncio.new_event_loop()
@@ -103,6 +103,11 @@ class Courier:
         """Letters without a result so far."""
         with self._lock:
             return len(self._letters) + self._in_hand
+
+    @property
+    def broken(self) -> set[int]:
+        """Deliveries over which a connection broke, or the server refused to work."""
+        return set(self._breaks)
 
     @property
     def has_connections(self) -> bool:
@@ -230,6 +235,8 @@ class Courier:
         self._breaks[letter.delivery_id] += 1
         if self._breaks[letter.delivery_id] < _BREAKS_PER_LETTER:
             return None
+        if not self._has_worked:  # nothing is said about this one in particular
+            return None
         if verdict.verdict is Verdict.ACCOUNT or verdict.phase is Phase.MAIL:
             return None
         return Outcome(
@@ -243,6 +250,7 @@ class Courier:
     def _deliver_result(self, result: Result) -> None:
         self._journal.received(result)
         with self._lock:
+            self._has_worked = True
             self._in_hand -= 1
             self._takings.results.append(result)
             if len(self._takings.results) >= self._batch or not self._letters:
@@ -260,8 +268,8 @@ class Courier:
         """
         trouble = outcome(failure.exchange)
         with self._lock:
-            others_work = self._seats > 1 and trouble.verdict is Verdict.SERVER
-            if others_work:
+            others_work = self._welcome.is_set() and self._seats > 1
+            if others_work and trouble.verdict is Verdict.SERVER:
                 logger.info("One connection less: %s", failure)
                 return False
             self._takings.troubles.append(trouble)

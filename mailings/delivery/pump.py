@@ -9,7 +9,7 @@ import logging
 import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
@@ -29,6 +29,7 @@ from mailings.models import Lease, Run
 logger = logging.getLogger(__name__)
 
 _COMMIT_EVERY = 0.2  # seconds between commits while outcomes trickle in
+_AFTER_BREAK = timedelta(minutes=1)
 _LOOK_EVERY = 1.0  # seconds between looks at holds, pauses, blocks and the lease
 
 
@@ -112,9 +113,11 @@ class Pump:
         self.courier.renew(clock() + settings.DELIVERY["lease"])
         self.courier.start()
         try:
-            while self._step():
+            busy = True
+            while busy:
                 if stop() or (deadline is not None and clock() >= deadline):
                     self._drain()
+                busy = self._step()
         finally:
             self._end()
 
@@ -249,9 +252,14 @@ class Pump:
         self._recall(lambda letter: letter.run_id not in allowed)
 
     def _recall(self, wanted: Callable[[Letter], bool]) -> None:
-        recalled = self.courier.recall(wanted)
-        if recalled:
-            give_back(self.lease, [letter.delivery_id for letter in recalled])
+        recalled = {letter.delivery_id for letter in self.courier.recall(wanted)}
+        if not recalled:
+            return
+        # Over whom a connection broke is not first in the queue again: a recipient
+        # that a server can't bear must not keep the others waiting.
+        broken = recalled & self.courier.broken
+        give_back(self.lease, recalled - broken)
+        give_back(self.lease, broken, due_at=timezone.now() + _AFTER_BREAK)
 
     def _drain(self) -> None:
         """Claims no more and hands back what has not been begun."""

@@ -10,6 +10,7 @@ socket.
 import asyncio
 import base64
 import contextlib
+import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -328,6 +329,10 @@ def _in_words(error: Exception, server: Server) -> str:
     """What happened, for people; never contains a secret."""
     if isinstance(error, TimeoutError):
         return f"{server} did not answer in time."
+    if isinstance(error, ConnectionRefusedError):
+        return f"{server} refuses connections."
+    if isinstance(error, socket.gaierror):
+        return f"The host name {server.host} is not known."
     if isinstance(error, Garbled):
         return str(error)
     return f"{server}: {str(error) or type(error).__name__}"
