@@ -1,0 +1,161 @@
+"""What a killed, sleeping or far-away pump leaves behind is put right, once."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from mailings import delivery
+from mailings.delivery import journal
+from mailings.delivery.claim import Claim, claim, take_lease
+from mailings.delivery.journal import Journal, Result
+from mailings.delivery.plan import expand
+from mailings.delivery.record import record
+from mailings.delivery.replies import Outcome, Phase, Verdict
+from mailings.models import Attempt, Delivery, Lease, Run
+from tests.mailings.delivery.conftest import GivenRun, Pump, ledger, states
+from tests.support.smtp_server import SmtpServer
+
+pytestmark = pytest.mark.django_db
+
+ACCEPTED = Outcome(Verdict.ACCEPTED, Phase.DOT, 250, "2.0.0", "2.0.0 queued")
+
+
+class DeadPump:
+    """One that claimed everything of a run and was then killed."""
+
+    def __init__(self, run: Run, journal_dir: Path, **lease: Any) -> None:
+        now = timezone.now()
+        expand(run.pk, now)
+        self.journal = Journal.create(journal_dir)
+        fields = {
+            "host": journal.host(),
+            "boot_id": journal.boot_id(),
+            "pid": 1,
+            "journal": self.journal.path.name,
+            "now": now,
+            "seconds": 60,
+        }
+        self.lease = take_lease(**(fields | lease))
+        self.claims = claim(self.lease, size=100, now=now)
+
+    def __getitem__(self, number: int) -> Claim:
+        return self.claims[number]
+
+    def result(self, number: int) -> Result:
+        return Result(self[number].delivery_id, ACCEPTED, datetime.now(UTC), 5)
+
+    def die(self) -> None:
+        self.journal.close(forget=False)
+
+
+@pytest.fixture
+def dead_pump(given_run: GivenRun, settings: Any) -> DeadPump:
+    """Of four: one was accepted, one handed over, one refused to begin, one waits."""
+    pump = DeadPump(given_run(4), settings.DELIVERY["journal_dir"])
+    pump.journal.handing_over(pump[0].delivery_id)
+    pump.journal.received(pump.result(0))
+    pump.journal.handing_over(pump[1].delivery_id)
+    pump.journal.handing_over(pump[2].delivery_id)
+    pump.journal.not_taken(pump[2].delivery_id)
+    return pump
+
+
+def test_a_killed_pump_leaves_only_the_handed_over_in_doubt(
+    dead_pump: DeadPump,
+) -> None:
+    dead_pump.die()
+    assert delivery.recover(timezone.now()) == 1
+    run = Run.objects.get()
+    assert states(run) == {
+        "c0@example.com": "accepted",
+        "c1@example.com": "unknown",
+        "c2@example.com": "pending",
+        "c3@example.com": "pending",
+    }
+    assert ledger(run) == {
+        "planned": 4,
+        "accepted": 1,
+        "unknown": 1,
+        "pending": 2,
+        "attempts": 2,
+    }
+    assert run.deliveries.get(state="unknown").reason == "worker_died"
+    logged = Attempt.objects.get(outcome="accepted")
+    assert (logged.code, logged.reply) == (250, "2.0.0 queued")
+    assert not Lease.objects.exists()
+
+
+def test_recovering_twice_changes_nothing(dead_pump: DeadPump) -> None:
+    dead_pump.die()
+    delivery.recover(timezone.now())
+    before = list(Delivery.objects.order_by("pk").values())
+    assert delivery.recover(timezone.now()) == 0
+    assert list(Delivery.objects.order_by("pk").values()) == before
+
+
+def test_what_was_left_is_sent_after_recovery(
+    dead_pump: DeadPump, smtp_server: SmtpServer, pump: Pump
+) -> None:
+    dead_pump.die()
+    delivery.recover(timezone.now())
+    pump()
+    assert sorted(mail.recipient for mail in smtp_server.received) == [
+        "c2@example.com",
+        "c3@example.com",
+    ]
+
+
+@pytest.mark.usefixtures("dead_pump")
+def test_a_living_pump_is_left_alone() -> None:
+    assert delivery.recover(timezone.now()) == 0
+    assert Delivery.objects.filter(state="sending").count() == 4
+
+
+def test_a_pump_asleep_past_its_lease_is_fenced(dead_pump: DeadPump) -> None:
+    later = timezone.now() + timedelta(seconds=61)
+    assert delivery.recover(later) == 1  # although its process lives
+    late = [dead_pump.result(1), dead_pump.result(3)]
+    assert record(dead_pump.lease, late, now=later, retry_delays=[60]) == 0
+    run = Run.objects.get()
+    assert states(run)["c1@example.com"] == "unknown"
+    assert states(run)["c3@example.com"] == "pending"
+
+
+def test_after_a_power_loss_all_that_was_claimed_is_in_doubt(
+    given_run: GivenRun, settings: Any
+) -> None:
+    run = given_run(3)
+    pump = DeadPump(run, settings.DELIVERY["journal_dir"], boot_id="before")
+    pump.journal.handing_over(pump[0].delivery_id)
+    pump.journal.received(pump.result(0))
+    pump.die()
+    delivery.recover(timezone.now())
+    assert ledger(run) == {"planned": 3, "unknown": 3, "attempts": 3}
+
+
+def test_a_pump_on_another_machine_is_left_to_its_own_recovery(
+    given_run: GivenRun, settings: Any
+) -> None:
+    run = given_run(3)
+    pump = DeadPump(run, settings.DELIVERY["journal_dir"], host="elsewhere")
+    pump.die()
+    soon, much_later = timedelta(minutes=2), timedelta(minutes=12)
+    assert delivery.recover(timezone.now() + soon) == 0
+    assert delivery.recover(timezone.now() + much_later) == 1
+    assert ledger(run) == {"planned": 3, "unknown": 3, "attempts": 3}
+
+
+def test_an_outcome_written_twice_counts_once(
+    given_run: GivenRun, settings: Any
+) -> None:
+    run = given_run(2)
+    pump = DeadPump(run, settings.DELIVERY["journal_dir"])
+    results = [pump.result(0), pump.result(1)]
+    now = timezone.now()
+    assert record(pump.lease, results, now=now, retry_delays=[60]) == 2
+    assert record(pump.lease, results, now=now, retry_delays=[60]) == 0
+    assert ledger(run) == {"planned": 2, "accepted": 2, "attempts": 2}
+    pump.die()
