@@ -4,7 +4,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from mailings import delivery, lifecycle
-from mailings.models import Canary, Lease, Mailing
+from mailings.models import Canary, Mailing
 from mailsvc import shutdown
 
 
@@ -18,9 +18,9 @@ def start_mailing(mailing_id: int) -> None:
 def pump() -> None:
     """Sends what is due, if there is a seat free; asks for a successor if need be."""
     now = timezone.now()
-    seats = settings.DELIVERY["pumps"]
-    taken = Lease.objects.current(now).filter(claiming=True).count()
-    if taken >= seats or shutdown.requested() or not delivery.has_work(now):
+    if shutdown.requested() or not delivery.has_work(now):
+        return
+    if not delivery.seat_is_free(now):
         return
     report = delivery.pump(stop=shutdown.requested, budget=settings.DELIVERY["budget"])
     # While the server is down the sweep asks again, once a minute.

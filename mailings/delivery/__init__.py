@@ -13,6 +13,9 @@ The engine: models and SMTP. It knows no request, no form and no Django-Q2.
     circuit   is the mail server well?
     recover   what dead pumps left
     closing   what is over
+    work      what there is to do
+    books     the figures of a run
+    server    the mail server, from the settings
     pump      the loop that joins them
 """
 
@@ -20,7 +23,7 @@ from mailings.delivery.closing import close, end_waiting
 from mailings.delivery.plan import begin_due_run, begin_run, closing_time
 from mailings.delivery.pump import PumpReport, pump
 from mailings.delivery.recover import recover
-from mailings.delivery.work import has_work, next_due_at
+from mailings.delivery.work import has_work, next_due_at, seat_is_free
 
 __all__ = [
     "PumpReport",
@@ -33,4 +36,5 @@ __all__ = [
     "next_due_at",
     "pump",
     "recover",
+    "seat_is_free",
 ]

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from mailings import placeholders
 from mailings.delivery.smtp import Letter
+from mailings.models import Run
 from mailings.validators import one_line, validate_mailbox
 
 _ATOM_TEXT = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
@@ -43,6 +44,21 @@ class Text:
     sender_name: str
     sender_email: str  # the owner's: replies go there
     date: str  # of the run, as people read it
+
+    @classmethod
+    def of(cls, run: Run) -> "Text":
+        local = run.scheduled_for.astimezone(run.mailing.timezone)
+        return cls(
+            run_id=run.pk,
+            key=run.key,
+            mailing_id=run.mailing_id,
+            subject=run.subject,
+            body=run.body,
+            body_html=run.body_html,
+            sender_name=run.sender_name,
+            sender_email=run.sender_email,
+            date=f"{local:%d.%m.%Y}",
+        )
 
 
 class Composer:

@@ -183,19 +183,9 @@ class Pump:
         for run in Run.objects.filter(
             pk__in=run_ids - self._composers.keys()
         ).select_related("mailing"):
-            local = run.scheduled_for.astimezone(run.mailing.timezone)
-            text = Text(
-                run_id=run.pk,
-                key=run.key,
-                mailing_id=run.mailing_id,
-                subject=run.subject,
-                body=run.body,
-                body_html=run.body_html,
-                sender_name=run.sender_name,
-                sender_email=run.sender_email,
-                date=f"{local:%d.%m.%Y}",
+            self._composers[run.pk] = Composer(
+                Text.of(run), sender=settings.DEFAULT_FROM_EMAIL
             )
-            self._composers[run.pk] = Composer(text, sender=settings.DEFAULT_FROM_EMAIL)
 
     def _record_not_composed(self, each: Claim, why: str) -> None:
         result = Result(each.delivery_id, not_composed(why), datetime.now(UTC), 0)

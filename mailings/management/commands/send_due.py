@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 
 from mailings import delivery, lifecycle
-from mailings.models import Lease, Run
+from mailings.models import Run
 from mailsvc import shutdown
 from mailsvc.commands import Outcome, ServiceCommand, stopping_on_signals
 
@@ -24,7 +23,8 @@ class Command(ServiceCommand):
         with stopping_on_signals():
             started = lifecycle.sweep(begun_at)
             report = delivery.PumpReport()
-            if _seat_is_free():
+            # A minute's call must not pile up on the call that is still sending.
+            if delivery.seat_is_free(timezone.now()):
                 report = delivery.pump(stop=shutdown.requested)
             lifecycle.settle(timezone.now(), go_on=False)
         data = {
@@ -43,9 +43,3 @@ class Command(ServiceCommand):
             if report.server_error is not None
             else "",
         )
-
-
-def _seat_is_free() -> bool:
-    """A minute's call must not pile up on the call that is still sending."""
-    sending = Lease.objects.current(timezone.now()).filter(claiming=True)
-    return bool(sending.count() < settings.DELIVERY["pumps"])

@@ -1,25 +1,19 @@
 """Sends one mailing now, in this process, through the same engine as the worker."""
 
 import time
-from dataclasses import dataclass
-from datetime import datetime
-from email import message_from_bytes, policy
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
-from django.db import transaction
 from django.utils import timezone
 
 from mailings import delivery, lifecycle
-from mailings.delivery.compose import Composer, NotComposed, Text
+from mailings.management.dry_run import dry_run, nothing_left
 from mailings.management.lookups import mailing_of
 from mailings.models import Mailing, Run
 from mailsvc import shutdown
 from mailsvc.commands import Outcome, Progress, ServiceCommand, stopping_on_signals
 
 LOOK_EVERY = 1.0  # seconds between looks at what others are sending
-SHOWN = 5  # recipients of a dry run
 
 
 class Command(ServiceCommand):
@@ -56,12 +50,12 @@ class Command(ServiceCommand):
         mailing = mailing_of(options["mailing"])
         try:
             if options["dry_run"]:
-                return _dry_run(mailing)
+                return dry_run(mailing)
             run = lifecycle.send_now(mailing, now=timezone.now())
         except lifecycle.NotPossible as error:
             raise CommandError(str(error)) from error
         if run is None:
-            return _nothing_left(mailing)
+            return nothing_left(mailing)
         with stopping_on_signals():
             failure = self._send(
                 run, wait=options["wait"], patience=options["max_wait"]
@@ -154,83 +148,3 @@ def _in_words(run: Run) -> str:
     return f"Run {run.pk} of mailing {run.mailing_id}: " + ", ".join(
         figures or ["no recipients"]
     )
-
-
-def _nothing_left(mailing: Mailing) -> Outcome:
-    figures = dict.fromkeys(Run().ledger(), 0)
-    return Outcome(
-        data={"mailing": mailing.pk, "run": None, **figures},
-        text=f"There is nothing left to send of mailing {mailing.pk}.",
-    )
-
-
-# --- What would be done ---
-
-
-@dataclass(frozen=True)
-class _Recipient:
-    full_name: str
-    email: str
-
-
-def _dry_run(mailing: Mailing) -> Outcome:
-    """Does what sending begins with, tells about it, and takes it all back."""
-    with transaction.atomic():
-        run = lifecycle.send_now(mailing, now=timezone.now())
-        outcome = _nothing_left(mailing) if run is None else _preview(mailing, run)
-        transaction.set_rollback(True)
-    return outcome
-
-
-def _preview(mailing: Mailing, run: Run) -> Outcome:
-    waiting = run.deliveries.waiting().order_by("pk")
-    coming = mailing.recipients().filter(pk__gt=run.planned_through).order_by("pk")
-    if run.state != Run.State.PLANNING:
-        coming = coming.none()
-    count = waiting.count() + coming.count()
-    first = [
-        _Recipient(*row)
-        for rows in (waiting, coming)
-        for row in rows.values_list("full_name", "email")[:SHOWN]
-    ][:SHOWN]
-    subject, text = _letter(mailing, run, first[0]) if first else (run.subject, "")
-    names = [f"{each.full_name} <{each.email}>" for each in first]
-    more = [f"… and {count - len(first)} more"] if count > len(first) else []
-    return Outcome(
-        data={
-            "mailing": mailing.pk,
-            "dry_run": True,
-            "recipients": count,
-            "first": [each.email for each in first],
-            "subject": subject,
-            "text": text,
-        },
-        text="\n".join(
-            [f"Would be sent to {count}:", *names, *more]
-            + (["", f"Subject: {subject}", "", text] if first else [])
-        ),
-    )
-
-
-def _letter(mailing: Mailing, run: Run, first: _Recipient) -> tuple[str, str]:
-    """Subject and plain text of what the recipient would get, as it would leave."""
-    local: datetime = run.scheduled_for.astimezone(mailing.timezone)
-    text = Text(
-        run_id=run.pk,
-        key=run.key,
-        mailing_id=mailing.pk,
-        subject=run.subject,
-        body=run.body,
-        body_html=run.body_html,
-        sender_name=run.sender_name,
-        sender_email=run.sender_email,
-        date=f"{local:%d.%m.%Y}",
-    )
-    composer = Composer(text, sender=settings.DEFAULT_FROM_EMAIL)
-    try:
-        letter = composer.letter(0, email=first.email, full_name=first.full_name)
-    except NotComposed as error:
-        raise CommandError(f"{first.email}: {error}") from error
-    message = message_from_bytes(letter.content, policy=policy.default)
-    body = message.get_body(("plain",))
-    return message["Subject"], body.get_content().rstrip() if body else ""

@@ -1,0 +1,81 @@
+"""What sending a mailing now would do, without doing it."""
+
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+
+from django.conf import settings
+from django.core.management.base import CommandError
+from django.db import transaction
+from django.utils import timezone
+
+from mailings import lifecycle
+from mailings.delivery.compose import Composer, NotComposed, Text
+from mailings.models import Mailing, Run
+from mailsvc.commands import Outcome
+
+SHOWN = 5  # recipients
+
+
+def nothing_left(mailing: Mailing) -> Outcome:
+    figures = dict.fromkeys(Run().ledger(), 0)
+    return Outcome(
+        data={"mailing": mailing.pk, "run": None, **figures},
+        text=f"There is nothing left to send of mailing {mailing.pk}.",
+    )
+
+
+@dataclass(frozen=True)
+class _Recipient:
+    full_name: str
+    email: str
+
+
+def dry_run(mailing: Mailing) -> Outcome:
+    """Does what sending begins with, tells about it, and takes it all back."""
+    with transaction.atomic():
+        run = lifecycle.send_now(mailing, now=timezone.now())
+        outcome = nothing_left(mailing) if run is None else _preview(mailing, run)
+        transaction.set_rollback(True)
+    return outcome
+
+
+def _preview(mailing: Mailing, run: Run) -> Outcome:
+    waiting = run.deliveries.waiting().order_by("pk")
+    coming = mailing.recipients().filter(pk__gt=run.planned_through).order_by("pk")
+    if run.state != Run.State.PLANNING:
+        coming = coming.none()
+    count = waiting.count() + coming.count()
+    first = [
+        _Recipient(*row)
+        for rows in (waiting, coming)
+        for row in rows.values_list("full_name", "email")[:SHOWN]
+    ][:SHOWN]
+    subject, text = _letter(run, first[0]) if first else (run.subject, "")
+    names = [f"{each.full_name} <{each.email}>" for each in first]
+    more = [f"… and {count - len(first)} more"] if count > len(first) else []
+    return Outcome(
+        data={
+            "mailing": mailing.pk,
+            "dry_run": True,
+            "recipients": count,
+            "first": [each.email for each in first],
+            "subject": subject,
+            "text": text,
+        },
+        text="\n".join(
+            [f"Would be sent to {count}:", *names, *more]
+            + (["", f"Subject: {subject}", "", text] if first else [])
+        ),
+    )
+
+
+def _letter(run: Run, first: _Recipient) -> tuple[str, str]:
+    """Subject and plain text of what the recipient would get, as it would leave."""
+    composer = Composer(Text.of(run), sender=settings.DEFAULT_FROM_EMAIL)
+    try:
+        letter = composer.letter(0, email=first.email, full_name=first.full_name)
+    except NotComposed as error:
+        raise CommandError(f"{first.email}: {error}") from error
+    message = message_from_bytes(letter.content, policy=policy.default)
+    body = message.get_body(("plain",))
+    return message["Subject"], body.get_content().rstrip() if body else ""
