@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import time
+from collections.abc import Callable
 from email.parser import BytesHeaderParser
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,9 @@ class Handler:
         return "250 2.0.0 Kept"
 
 
-async def serve(host: str, port: int, outbox: Outbox) -> None:
+async def serve(
+    host: str, port: int, outbox: Outbox, *, when_up: Callable[[], None]
+) -> None:
     """Until SIGTERM or SIGINT. Raises OSError if nobody can listen there."""
     loop = asyncio.get_running_loop()
     asked_to_stop = asyncio.Event()
@@ -127,6 +130,7 @@ async def serve(host: str, port: int, outbox: Outbox) -> None:
         loop.add_signal_handler(number, asked_to_stop.set)
     handler = Handler(outbox)
     server = await loop.create_server(lambda: _conversation(handler), host, port)
+    when_up()
     await asked_to_stop.wait()
     server.close()
 
@@ -179,9 +183,12 @@ class Command(BaseCommand):
             outbox = Outbox(options["dir"], keep=options["keep"])
         except OSError as error:
             raise CommandError(f"{options['dir']}: {error.strerror}") from error
-        self.stdout.write(f"Mail for {host}:{port} is kept in {options['dir']}")
-        self.stdout.flush()
-        asyncio.run(serve(host, port, outbox))
+
+        def say_so() -> None:
+            self.stdout.write(f"Mail for {host}:{port} is kept in {options['dir']}")
+            self.stdout.flush()
+
+        asyncio.run(serve(host, port, outbox, when_up=say_so))
 
     def _port(self, option: str | None) -> int:
         if option is not None:
