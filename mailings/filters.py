@@ -27,6 +27,7 @@ class MailingFilter(BaseFilter):
     q = SearchFilter("title", "message__subject")
     status = django_filters.ChoiceFilter(
         label=_("Status"),
+        empty_label=_("any"),
         choices=(*Mailing.Status.choices, *HELD_UP),
         method="of_status",
     )
@@ -46,11 +47,13 @@ class RunFilter(BaseFilter):
         field_name="mailing_id", widget=forms.HiddenInput
     )
     q = SearchFilter("mailing__title", "subject")
-    state = django_filters.ChoiceFilter(label=_("State"), choices=Run.State.choices)
+    state = django_filters.ChoiceFilter(
+        label=_("State"), empty_label=_("any"), choices=Run.State.choices
+    )
 
 
 class DeliveryFilter(BaseFilter):
     q = SearchFilter("full_name", "email")
     state = django_filters.ChoiceFilter(
-        label=_("State"), choices=Delivery.State.choices
+        label=_("State"), empty_label=_("any"), choices=Delivery.State.choices
     )

@@ -6,8 +6,12 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import pgettext_lazy
 
-_MINUTES, _SECONDS = "j M Y, H:i", "j M Y, H:i:s"
+# Translators: Django's format characters; for small letters of the month use b
+_MINUTES = pgettext_lazy("format of a time", "j M Y, H:i")
+# Translators: as above, with seconds
+_SECONDS = pgettext_lazy("format of a time", "j M Y, H:i:s")
 
 
 def shown(moment: datetime | None, *, seconds: bool = False) -> SafeString | str:
@@ -18,7 +22,7 @@ def shown(moment: datetime | None, *, seconds: bool = False) -> SafeString | str
     return format_html(
         '<time class="text-nowrap" datetime="{}" title="{} {}">{}</time>',
         local.isoformat(),
-        date_format(local, _SECONDS),
+        date_format(local, str(_SECONDS)),
         local.tzname() or "",
-        date_format(local, _SECONDS if seconds else _MINUTES),
+        date_format(local, str(_SECONDS if seconds else _MINUTES)),
     )

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django_tables2.data import TableQuerysetData
+from django_tables2.data import TableListData, TableQuerysetData
 
 from mailsvc import moments
 
@@ -27,14 +27,27 @@ class _OrderedRows(TableQuerysetData):  # type: ignore[misc]
             self.data = self.data.order_by(*chosen, "pk")
 
 
+class _ListedRows(TableListData):  # type: ignore[misc]
+    """Rows of a list: the headings still are the model's words."""
+
+    @property
+    def model(self) -> Any:
+        return self.table._meta.model
+
+
+def _rows(data: Any) -> Any:
+    if isinstance(data, QuerySet):
+        return _OrderedRows(data)
+    return _ListedRows(data) if isinstance(data, list) else data
+
+
 class BaseTable(django_tables2.Table):  # type: ignore[misc]
     class Meta:
         attrs = {"class": "table table-hover align-middle mb-2"}
         empty_text = _("Nothing here.")
 
     def __init__(self, data: Any, **kwargs: Any) -> None:
-        rows = _OrderedRows(data) if isinstance(data, QuerySet) else data
-        super().__init__(rows, **kwargs)
+        super().__init__(_rows(data), **kwargs)
 
     def paginate(self, *args: Any, per_page: Any = None, **kwargs: Any) -> Any:
         """The size of a page comes from the address: only those we offer count."""

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 
 from mailings import badges, schedules
 from mailings.models import Attempt, Delivery, Mailing, Run
-from mailings.models.run import STATES
+from mailings.models.run import OPEN_STATES, STATES
 
 register = template.Library()
 
@@ -32,7 +32,7 @@ def worker() -> dict[str, Any]:
 def ledger_bar(run: Run) -> dict[str, Any]:
     """The run's deliveries as one bar; each state as wide as its share of 100."""
     segments, x = [], 0.0
-    for name in sorted(STATES, key=lambda name: name in ("pending", "sending")):
+    for name in sorted(STATES, key=OPEN_STATES.__contains__):
         width = 100 * getattr(run, name) / run.planned if run.planned else 0
         if width:
             segments.append((name, f"{x:.3f}", f"{width:.3f}"))

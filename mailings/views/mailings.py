@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse_lazy
 from django.utils import timezone
-from django.utils.translation import gettext as _g
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views import View
 
@@ -61,11 +61,12 @@ class MailingListPage(VisibleMailings, TablePage):
         newest = Run.objects.filter(mailing=OuterRef("pk")).order_by("-scheduled_for")
         failed = newest.annotate(failed=F("refused") + F("unknown") + F("expired"))
         rows: QuerySet[Any] = super().get_queryset()
-        return rows.annotate(
+        annotated: QuerySet[Any] = rows.annotate(
             last_planned=Subquery(newest.values("planned")[:1]),
             last_accepted=Subquery(newest.values("accepted")[:1]),
             last_failed=Subquery(failed.values("failed")[:1]),
         )
+        return annotated
 
     def get_table_kwargs(self) -> dict[str, Any]:
         return {"now": timezone.now()}
@@ -143,7 +144,7 @@ class _MailingFormPage(ByOwner):
     def saved(self) -> None:
         type(self).verb(self.object, by=self.request.user)
         if not self.object.recipients().exists():
-            words = _g("At the moment this mailing has no recipients.")
+            words = gettext("At the moment this mailing has no recipients.")
             messages.warning(self.request, words)
 
 
@@ -219,6 +220,6 @@ class MailingSendNow(MailingAction):
     def act(self, mailing: Mailing) -> Words:
         run = lifecycle.send_now(mailing, now=timezone.now())
         if run is None:
-            raise lifecycle.NotPossible(_g("There is nothing left to send."))
+            raise lifecycle.NotPossible(gettext("There is nothing left to send."))
         schedules.wake()
         return _("Sending has begun.")
