@@ -33,10 +33,11 @@ def _base_dir() -> Path:
 
 def _cache_url(var_dir: Path) -> str:
     """The cache that was asked for, with keys of our own in it."""
-    url = os.environ.get("TESTS_CACHE_URL") or os.environ.get("CACHE_URL")
+    if not _WORKER:
+        os.environ["TESTS_CACHE_URL"] = os.environ.get("CACHE_URL", "")
+    url = os.environ["TESTS_CACHE_URL"]
     if not url:
         return f"filecache://{var_dir / 'cache'}"
-    os.environ["TESTS_CACHE_URL"] = url
     prefix = f"{BASE_DIR.name}-{_WORKER or 'alone'}"
     return f"{url}{'&' if '?' in url else '?'}key_prefix={prefix}"
 

@@ -1,5 +1,6 @@
 """The ground on which the other tests stand."""
 
+import os
 import smtplib
 import socket
 import subprocess
@@ -23,6 +24,15 @@ def test_nothing_is_written_where_the_developer_works(tmp_path: Path) -> None:
     assert settings.VAR_DIR.is_relative_to(temporary)
     assert settings.DELIVERY["journal_dir"] == tmp_path / "journal"
     assert tmp_path / "outbox" == settings.MAILCATCHER_DIR
+
+
+def test_processes_of_the_same_run_do_not_share_a_cache() -> None:
+    """`clear` on files takes no heed of prefixes."""
+    backend, place = settings.CACHES["default"], os.environ.get("PYTEST_XDIST_WORKER")
+    if os.environ["TESTS_CACHE_URL"]:
+        assert backend["KEY_PREFIX"].endswith(place or "alone")
+    else:
+        assert backend["LOCATION"] == f"{settings.VAR_DIR}/cache"
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1"])
