@@ -124,7 +124,6 @@ DOORS = {
 # They know no database, whatever they import: values in, values out.
 NO_DATABASE = (
     *PURE,
-    "mailings.delivery.compose",
     "mailings.delivery.courier",
     "mailings.delivery.journal",
     "mailings.delivery.replies",
