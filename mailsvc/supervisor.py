@@ -145,6 +145,8 @@ class Supervisor:
         if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup
             signal.signal(signal.SIGHUP, self._take_note)
         make = _MakeAbove.find()
+        names = ", ".join(child.service.name for child in self._children)
+        self._say(f"Starting {names}…")
         try:
             while self._asked_at is None and not make.is_ending:
                 self._start_what_is_due()

@@ -39,8 +39,12 @@ class Command(BaseCommand):
         except ValueError as error:
             raise CommandError(str(error)) from error
         self._require_free_ports()
-        self._prepare(demo=options["demo"])
-        self._say("Starting web, worker and mail catcher…")
+        try:
+            self._prepare(demo=options["demo"])
+        except KeyboardInterrupt:
+            raise CommandError(
+                "Interrupted. The next start goes on from here."
+            ) from None
         Supervisor(
             self._services(),
             cwd=settings.BASE_DIR,
