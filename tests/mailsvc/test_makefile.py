@@ -1,5 +1,6 @@
 """The two commands that a newcomer types."""
 
+import os
 import re
 import subprocess
 import sys
@@ -11,9 +12,12 @@ from tests.conftest import ROOT
 
 
 def _make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    # Not as a part of the `make test` that we may be in.
+    env = {name: os.environ[name] for name in os.environ if "MAKE" not in name}
     return subprocess.run(
         ["make", "--no-print-directory", *arguments],
         cwd=ROOT,
+        env=env,
         capture_output=True,
         text=True,
         check=False,
