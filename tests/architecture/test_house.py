@@ -27,7 +27,7 @@ RECEIVERS = {
 # What only holds on the machine where it was written. (Put together here, so that
 # this file does not mention it.)
 _PLACES = [
-    re.compile(rf"(?<![\w.:]){re.escape(place)}")
+    re.compile(rf"(?<![\w.:])(?<!\$HOME/){re.escape(place)}")
     for place in ("/work" + "/", "/root" + "/", ".py" + "env", "/home" + "/")
 ]
 _TEXTS = {".py", ".md", ".toml", ".html", ".txt", ".in", ".po", ".js", ".css", ".yml"}
@@ -198,3 +198,4 @@ def test_what_a_page_loads_from_elsewhere_is_found(
 def test_a_place_of_this_machine_is_found() -> None:
     assert places_in("cd /work" + "/main && ls") == ["/work" + "/"]
     assert places_in("https://example.com/work" + "/x and ./root" + "/y") == []
+    assert places_in("$HOME/.py" + "env/versions may be on any machine") == []
