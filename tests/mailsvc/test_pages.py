@@ -12,7 +12,10 @@ from django.test import Client
 from django.urls import reverse
 
 from tests import recipes
+from tests.support.static_files import collected_files
 from users.models import User
+
+pytestmark = pytest.mark.usefixtures(collected_files.__name__)
 
 PUBLIC = ["account_login", "account_reset_password"]
 OWN = [
