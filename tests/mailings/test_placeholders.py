@@ -27,7 +27,9 @@ def test_unknown_ones_are_told_once_each_in_order() -> None:
         ("{{{ full_name }}}", ["{ full_name"]),
         ("{{ full_name } and {{ email }}", ["full_name } and {{ email"]),
         ("{{ " + "x" * 100 + " }}", ["x" * 40]),
-        ("{ full_name } }} {{", []),
+        ("{ full_name } }} {", []),
+        ("Dear {{ full_name, hello", ["{{ full_name, hello"]),
+        ("{{ email }} {{ full_name", ["{{ full_name"]),
     ],
 )
 def test_a_slip_of_the_pen_is_found(text: str, unknown: list[str]) -> None:
@@ -81,7 +83,7 @@ def test_a_text_is_cut_at_its_placeholders() -> None:
 )
 def test_no_text_keeps_the_server_busy(text: str) -> None:
     began = time.perf_counter()
-    assert placeholders.unknown(text) == []
+    placeholders.unknown(text)
     assert placeholders.fill(text, VALUES) == text
     assert time.perf_counter() - began < 1
 
