@@ -43,8 +43,9 @@ class MailingFilter(BaseFilter):
 
 
 class RunFilter(BaseFilter):
-    mailing = django_filters.NumberFilter(
-        field_name="mailing_id", widget=forms.HiddenInput
+    mailing = django_filters.ModelChoiceFilter(
+        queryset=lambda request: Mailing.objects.visible_to(request.user),
+        widget=forms.HiddenInput,
     )
     q = SearchFilter("mailing__title", "subject")
     state = django_filters.ChoiceFilter(

@@ -92,7 +92,6 @@ class MailingTable(BaseTable):
     last_run = tables.Column(
         verbose_name=_("Last run"), empty_values=(), orderable=False
     )
-    start_at = TimeColumn()
     end_at = TimeColumn()
     actions = ActionsColumn(
         update="mailings:mailing-update", delete="mailings:mailing-delete"
@@ -102,7 +101,7 @@ class MailingTable(BaseTable):
         model = Mailing
         fields = (
             *("title", "status", "periodicity", "next_run", "last_run"),
-            *("start_at", "end_at", "actions"),
+            *("end_at", "actions"),
         )
         empty_text = _("No mailings here.")
 
@@ -250,7 +249,8 @@ class OutboxTable(BaseTable):
     received_at = TimeColumn(verbose_name=_("Received"), orderable=False, seconds=True)
 
     class Meta(BaseTable.Meta):
-        row_attrs = {"data-mail": lambda record: record.name}
+        sequence = ("subject", "to", "received_at")
+
         empty_text = _("No mail has come in yet.")
 
     def __init__(self, data: list[Mail], **kwargs: Any) -> None:

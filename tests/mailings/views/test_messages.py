@@ -1,0 +1,78 @@
+from django.test import Client as Browser
+from django.urls import reverse
+
+from mailings.models import Message
+from tests import recipes
+from tests.mailings.views.conftest import Things
+from users.models import User
+
+NEW = "/messages/new/"
+
+
+def test_a_new_message_belongs_to_who_is_signed_in(
+    alice: User, alice_client: Browser
+) -> None:
+    alice_client.post(NEW, {"subject": "Hi", "body": "Dear {{ full_name }}"})
+    message = Message.objects.get()
+    assert (message.owner, message.body) == (alice, "Dear {{ full_name }}")
+
+
+def test_an_unknown_placeholder_is_an_error_at_its_field(
+    alice_client: Browser,
+) -> None:
+    answer = alice_client.post(NEW, {"subject": "Hi {{ nmae }}", "body": "Text"})
+    errors = answer.context["form"].errors
+    assert list(errors) == ["subject"]
+    assert "nmae" in errors["subject"][0]
+
+
+def test_a_line_break_in_the_subject_does_not_get_in(alice_client: Browser) -> None:
+    data = {"subject": "Hi\r\nBcc: everybody@example.com", "body": "Text"}
+    assert list(alice_client.post(NEW, data).context["form"].errors) == ["subject"]
+
+
+def test_the_text_is_made_from_the_html(alice_client: Browser) -> None:
+    data = {"subject": "Hi", "body": "", "body_html": "<p>One</p><p>Two</p>"}
+    alice_client.post(NEW, data)
+    assert Message.objects.get().body == "One\n\nTwo"
+
+
+def test_a_message_says_something(alice_client: Browser) -> None:
+    answer = alice_client.post(NEW, {"subject": "Hi", "body": " "})
+    assert answer.context["form"].errors == {
+        "body": ["Write a text, or an HTML version."]
+    }
+
+
+def test_html_is_cleaned(alice_client: Browser) -> None:
+    markup = '<p onclick="x()">Text<script>alert(1)</script></p>'
+    alice_client.post(NEW, {"subject": "Hi", "body": "Text", "body_html": markup})
+    assert Message.objects.get().body_html == "<p>Text</p>"
+
+
+def test_html_is_shown_in_a_frame_where_nothing_acts(
+    alice: User, alice_client: Browser
+) -> None:
+    markup = "<script>alert(1)</script><img src='https://spy.example.com/x.png'>"
+    message = recipes.message(alice, body_html=markup)
+    page = alice_client.get(message.get_absolute_url()).content.decode()
+    assert '<iframe class="html-frame" sandbox="" srcdoc="' in page
+    assert "default-src &#x27;none&#x27;" in page
+    assert "<script>alert" not in page
+
+
+def test_a_message_in_use_is_not_deleted_and_the_page_says_why(
+    alice_client: Browser, things: Things
+) -> None:
+    url = reverse("mailings:message-delete", args=[things.message.pk])
+    page = alice_client.post(url, follow=True).content.decode()
+    assert "1 mailing uses this message." in page
+    assert Message.objects.filter(pk=things.message.pk).exists()
+
+
+def test_a_message_that_nothing_uses_is_deleted(
+    alice: User, alice_client: Browser
+) -> None:
+    message = recipes.message(alice)
+    alice_client.post(reverse("mailings:message-delete", args=[message.pk]))
+    assert not Message.objects.exists()

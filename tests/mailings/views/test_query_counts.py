@@ -1,0 +1,92 @@
+"""A list costs the same with one row and with three."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
+
+from mailings.models import Delivery, Run
+from tests import recipes
+from users.models import User
+
+# Session and user; the worker's badge asks twice as it was never heard of.
+FRAME = 2 + 2
+
+
+def _whole_mailing(owner: User, **values: object) -> Run:
+    """A mailing with a finished run, and a client and a list of its own."""
+    client = recipes.client(owner)
+    mailing = recipes.mailing(
+        owner, lists=[recipes.client_list(owner, client)], **values
+    )
+    return recipes.run(mailing, accepted=1)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize(
+    ("name", "queries"),
+    [
+        ("mailings:client-list", 2),
+        ("mailings:list-list", 2),
+        ("mailings:message-list", 2),
+        ("mailings:mailing-list", 2),
+        ("mailings:run-list", 2),
+        ("home", 6),
+    ],
+)
+def test_a_list(
+    alice: User,
+    alice_client: Client,
+    django_assert_num_queries: DjangoAssertNumQueries,
+    name: str,
+    queries: int,
+    rows: int,
+) -> None:
+    for _ in range(rows):
+        _whole_mailing(alice, periodicity="daily")
+    with django_assert_num_queries(FRAME + queries):
+        assert alice_client.get(reverse(name)).status_code == 200
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_the_deliveries_of_a_run(
+    alice: User,
+    alice_client: Client,
+    django_assert_num_queries: DjangoAssertNumQueries,
+    rows: int,
+) -> None:
+    run = recipes.run(recipes.mailing(alice), accepted=rows)
+    url = reverse("mailings:run-detail", args=[run.pk])
+    with django_assert_num_queries(FRAME + 3):
+        alice_client.get(url)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_the_runs_of_a_mailing(
+    alice: User,
+    alice_client: Client,
+    django_assert_num_queries: DjangoAssertNumQueries,
+    rows: int,
+) -> None:
+    mailing = recipes.mailing(alice)
+    for hour in range(rows):
+        moment = recipes.moment(f"2026-01-01 0{hour}:00")
+        recipes.run(mailing, values={"scheduled_for": moment}, accepted=1)
+    # The mailing, its runs, recipients (counted), picked clients and lists.
+    with django_assert_num_queries(FRAME + 5):
+        alice_client.get(mailing.get_absolute_url())
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_the_attempts_of_a_delivery(
+    alice: User,
+    alice_client: Client,
+    django_assert_num_queries: DjangoAssertNumQueries,
+    rows: int,
+) -> None:
+    run = recipes.run(recipes.mailing(alice), pending=1)
+    delivery = Delivery.objects.get(run=run)
+    for _ in range(rows):
+        recipes.attempt(delivery, outcome="deferred")
+    with django_assert_num_queries(FRAME + 2):
+        alice_client.get(reverse("mailings:delivery-detail", args=[delivery.pk]))
