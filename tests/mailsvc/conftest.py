@@ -40,7 +40,8 @@ class Running:
         self.said: list[str] = []
         self._lines: queue.Queue[str | None] = queue.Queue()
         self.process = subprocess.Popen(
-            command,
+            # As from a terminal, even if these tests run in the background.
+            ["env", "--default-signal=HUP,INT", *command],
             cwd=ROOT,
             env=env,
             stdin=subprocess.DEVNULL,
