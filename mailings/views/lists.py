@@ -115,7 +115,9 @@ class MembersAdd(MembersChange):
             return super().get_clients(client_list)
         self.list = client_list
         own = Client.objects.owned_by(client_list.owner)
-        found: QuerySet[Client] = ClientFilter(self.request.POST, queryset=own).qs
+        search = ClientFilter(self.request.POST, queryset=own)
+        # A search that can't be understood finds nobody, and not everybody.
+        found: QuerySet[Client] = search.qs if search.is_valid() else own.none()
         return found
 
     def change(self, clients: "QuerySet[Client]") -> str:

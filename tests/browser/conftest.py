@@ -5,11 +5,14 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from allauth.account.models import EmailAddress
 from playwright.sync_api import Browser, Page, sync_playwright
+from pytest_django.live_server_helper import LiveServer
 
 from tests.support.static_files import collected_files
+from users.models import User
 
-__all__ = ["chromium", "collected_files", "page"]
+__all__ = ["chromium", "collected_files", "page", "signed_in"]
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -45,3 +48,16 @@ def page(chromium: Browser) -> Iterator[Page]:
     yield page
     context.close()
     assert errors == []
+
+
+@pytest.fixture
+def signed_in(live_server: LiveServer, page: Page, alice: User) -> Page:
+    EmailAddress.objects.create(
+        user=alice, email=alice.email, verified=True, primary=True
+    )
+    page.goto(live_server.url)
+    page.get_by_label("Email").fill(alice.email)
+    page.get_by_label("Password", exact=True).fill("correct horse")
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"{live_server.url}/")
+    return page

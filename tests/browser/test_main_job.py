@@ -1,7 +1,6 @@
 """The main job through a real browser: client, message, mailing."""
 
 import pytest
-from allauth.account.models import EmailAddress
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
@@ -10,19 +9,6 @@ from tests import recipes
 from users.models import User
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def signed_in(live_server: LiveServer, page: Page, alice: User) -> Page:
-    EmailAddress.objects.create(
-        user=alice, email=alice.email, verified=True, primary=True
-    )
-    page.goto(live_server.url)
-    page.get_by_label("Email").fill(alice.email)
-    page.get_by_label("Password", exact=True).fill("correct horse")
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(f"{live_server.url}/")
-    return page
 
 
 def test_from_nothing_to_a_mailing(signed_in: Page) -> None:

@@ -6,7 +6,7 @@ import pytest
 from django.conf import settings
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def collected_files() -> None:
     """Empty is enough; WhiteNoise warns, and so fails a test, if it is not there."""
     Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)

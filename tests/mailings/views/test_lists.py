@@ -67,6 +67,15 @@ def test_everybody_who_was_found_is_added(alice: User, alice_client: Browser) ->
     assert set(friends.clients.all()) == set(found)
 
 
+def test_a_search_that_makes_no_sense_adds_nobody(
+    alice: User, alice_client: Browser
+) -> None:
+    recipes.client(alice)
+    friends = recipes.client_list(alice)
+    _add(alice_client, friends, everybody="1", q="x" * 201)
+    assert not friends.clients.exists()
+
+
 @pytest.mark.parametrize("name", ["list-add", "list-remove"])
 def test_foreign_clients_are_neither_added_nor_taken_off(
     alice: User, alice_client: Browser, bob: User, name: str

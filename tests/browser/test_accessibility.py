@@ -1,0 +1,55 @@
+"""Axe finds nothing to complain about, in both themes."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+from pytest_django.live_server_helper import LiveServer
+
+from mailings.models import Client, ClientList, Delivery, Mailing, Message, Run
+from tests import recipes
+from users.models import User
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def _addresses(owner: User) -> list[str]:
+    """Every kind of page, with something on it."""
+    client = recipes.client(owner)
+    listed = recipes.client_list(owner, client)
+    message = recipes.message(owner, body_html="<p>The news</p>")
+    mailing = recipes.mailing(owner, message=message, lists=[listed], title="News")
+    run = recipes.run(mailing, accepted=2, refused=1, deferred=1)
+    delivery = Delivery.objects.filter(state="refused").get()
+    things: list[Client | ClientList | Message | Mailing | Run] = [
+        *(client, listed, message, mailing, run),
+    ]
+    return [
+        *("/", "/clients/", "/lists/", "/messages/", "/mailings/", "/runs/"),
+        *("/outbox/", "/profile/", "/mailings/new/", "/nothing/"),
+        *(thing.get_absolute_url() for thing in things),
+        f"/deliveries/{delivery.pk}/",
+        f"/messages/{message.pk}/edit/",
+        f"/clients/{client.pk}/delete/",
+        f"/lists/{listed.pk}/clients/",
+    ]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_pages_have_no_violations(
+    signed_in: Page, live_server: LiveServer, alice: User, theme: str
+) -> None:
+    page, axe, found = signed_in, Axe(), {}
+    page.evaluate(f"localStorage.setItem('theme', '{theme}')")
+    for path in _addresses(alice):
+        page.goto(f"{live_server.url}{path}")
+        for violation in axe.run(page).response["violations"]:
+            nodes = [node["html"][:200] for node in violation["nodes"]]
+            found[path, violation["id"]] = nodes
+    assert found == {}
+
+
+def test_the_sign_in_page_has_no_violations(
+    page: Page, live_server: LiveServer
+) -> None:
+    page.goto(f"{live_server.url}/accounts/login/")
+    assert Axe().run(page).response["violations"] == []
