@@ -1,5 +1,5 @@
 """Pages need the directory of static files."""
 
-from tests.support.static_files import collected_files
+from tests.support.pages import collected_files, own_language
 
-__all__ = ["collected_files"]
+__all__ = ["collected_files", "own_language"]
