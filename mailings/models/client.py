@@ -33,6 +33,7 @@ class Client(models.Model):
         verbose_name = _("client")
         verbose_name_plural = _("clients")
         ordering = ["full_name", "pk"]
+        permissions = [("view_all_clients", "Can see the clients of all users")]
         constraints = [
             models.UniqueConstraint(
                 "owner",

@@ -99,6 +99,10 @@ class Mailing(models.Model):
         verbose_name = _("mailing")
         verbose_name_plural = _("mailings")
         ordering = ["-created_at", "-pk"]
+        permissions = [
+            ("view_all_mailings", "Can see the mailings of all users"),
+            ("hold_mailing", "Can hold and release mailings"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(start_at__lt=F("end_at")),

@@ -57,6 +57,7 @@ class Message(models.Model):
         verbose_name = _("message")
         verbose_name_plural = _("messages")
         ordering = ["-updated_at", "-pk"]
+        permissions = [("view_all_messages", "Can see the messages of all users")]
 
     def __str__(self) -> str:
         return self.subject

@@ -57,6 +57,13 @@ VIOLATIONS: dict[str, list[Violation]] = {
     "user_email_once": [
         lambda alice: twin(alice, email="ALICE@example.com"),
     ],
+    "user_block_has_a_reason": [
+        lambda alice: change(alice, blocked_at=timezone.now()),
+        lambda alice: change(alice, block_reason="Spam", is_active=False),
+        lambda alice: change(
+            alice, blocked_at=timezone.now(), block_reason="Spam", is_active=True
+        ),
+    ],
     "client_email_once_per_owner": [
         lambda alice: twin(recipes.client(alice, email="ann@example.com")),
         lambda alice: twin(

@@ -9,7 +9,9 @@ from django.contrib.auth.models import (
     PermissionsMixin,
 )
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Lower
+from django.utils.crypto import salted_hmac
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 from guardian.mixins import GuardianUserMixin
@@ -49,6 +51,22 @@ class User(GuardianUserMixin, AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(_("active"), default=True)
     is_staff = models.BooleanField(_("may use the admin site"), default=False)
     date_joined = models.DateTimeField(_("joined"), default=now)
+    blocked_at = models.DateTimeField(
+        _("blocked"), null=True, blank=True, editable=False
+    )
+    blocked_by = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+    )
+    block_reason = models.CharField(
+        _("reason of the block"), max_length=500, blank=True, editable=False
+    )
+    # Part of what a session is checked against: one more, and all of them are dead.
+    session_epoch = models.PositiveIntegerField(default=0, editable=False)
 
     objects = UserManager()
 
@@ -61,10 +79,36 @@ class User(GuardianUserMixin, AbstractBaseUser, PermissionsMixin):
         verbose_name_plural = _("users")
         constraints = [
             models.UniqueConstraint(Lower("email"), name="user_email_once"),
+            models.CheckConstraint(
+                condition=Q(blocked_at=None, block_reason="")
+                | (Q(blocked_at__isnull=False, is_active=False) & ~Q(block_reason="")),
+                name="user_block_has_a_reason",
+            ),
+        ]
+        permissions = [
+            ("view_all_users", "Can see all users"),
+            ("manage_users", "Can create, edit and delete users"),
+            ("block_user", "Can block and unblock users"),
         ]
 
     def __str__(self) -> str:
         return self.full_name or self.email
+
+    @property
+    def is_blocked(self) -> bool:
+        return self.blocked_at is not None
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """
+        What every session of this user must match: the password, as Django has it,
+        and the epoch, so that an old cookie stays dead after an unblocking.
+        """
+        return salted_hmac(
+            "users.User.session_auth_hash",
+            f"{self.password}:{self.session_epoch}",
+            secret=secret,
+            algorithm="sha256",
+        ).hexdigest()
 
     def get_full_name(self) -> str:
         return self.full_name

@@ -1,0 +1,48 @@
+"""
+Roles are groups with permissions, and nothing else: rules ask for permissions, so that
+an installation can make roles of its own, or change these, on the admin site.
+"""
+
+from typing import Any
+
+from django.contrib.auth.models import Group, Permission
+from django.db.models import Q
+
+MANAGERS = "Managers"
+
+# What a manager may do besides what every user may do with what is theirs.
+ROLES: dict[str, tuple[str, ...]] = {
+    MANAGERS: (
+        "mailings.view_all_clients",
+        "mailings.view_all_messages",
+        "mailings.view_all_mailings",
+        "mailings.hold_mailing",
+        "users.view_all_users",
+        "users.manage_users",
+        "users.block_user",
+        "users.view_audit_log",
+    ),
+}
+
+
+def create_missing(**kwargs: Any) -> None:
+    """
+    After `migrate`: creates the roles that don't exist yet, with their permissions.
+
+    One that exists is left as it is: somebody may have changed it on purpose.
+    """
+    for name, codenames in ROLES.items():
+        group, is_new = Group.objects.get_or_create(name=name)
+        if is_new:
+            group.permissions.set(_permissions(codenames))
+
+
+def _permissions(names: tuple[str, ...]) -> list[Permission]:
+    wanted = Q()
+    for name in names:
+        app_label, _, codename = name.partition(".")
+        wanted |= Q(content_type__app_label=app_label, codename=codename)
+    found = list(Permission.objects.filter(wanted))
+    if len(found) != len(names):
+        raise LookupError(f"A permission of these is unknown: {', '.join(names)}")
+    return found
