@@ -3,7 +3,6 @@ The verbs: what can be done with a mailing. Views, commands, tasks and the admin
 call the same ones; each is atomic and leaves the mailing's schedule right.
 """
 
-import logging
 from datetime import datetime
 
 from django.db import transaction
@@ -12,9 +11,8 @@ from django.utils.translation import gettext as _
 
 from mailings import delivery, schedules
 from mailings.models import Client, Delivery, Mailing, Run
-from users.models import User
-
-logger = logging.getLogger(__name__)
+from users import audit
+from users.models import AuditEntry, User
 
 
 class NotPossible(Exception):
@@ -35,7 +33,7 @@ def launch(mailing: Mailing, *, by: User) -> None:
         mailing.title = mailing.message.subject
         mailing.save(update_fields=["title"])
     _reschedule(mailing)
-    logger.info("Mailing %s was launched by %s.", mailing.pk, by.pk)
+    audit.record(AuditEntry.Action.MAILING_LAUNCHED, by=by, on=mailing)
 
 
 @transaction.atomic
@@ -53,7 +51,7 @@ def revise(mailing: Mailing, *, by: User) -> None:
         mailing.title = mailing.message.subject
         mailing.save(update_fields=["title"])
     _reschedule(mailing)
-    logger.info("Mailing %s was edited by %s.", mailing.pk, by.pk)
+    audit.record(AuditEntry.Action.MAILING_CHANGED, by=by, on=mailing)
 
 
 @transaction.atomic
@@ -64,7 +62,7 @@ def pause(mailing: Mailing, *, by: User) -> None:
     mailing.paused_at = timezone.now()
     mailing.save(update_fields=["paused_at"])
     schedules.sync(mailing)
-    logger.info("Mailing %s was paused by %s.", mailing.pk, by.pk)
+    audit.record(AuditEntry.Action.MAILING_PAUSED, by=by, on=mailing)
 
 
 @transaction.atomic
@@ -76,7 +74,7 @@ def resume(mailing: Mailing, *, by: User) -> None:
     mailing.paused_at = None
     mailing.save(update_fields=["paused_at"])
     _reschedule(mailing)
-    logger.info("Mailing %s was resumed by %s.", mailing.pk, by.pk)
+    audit.record(AuditEntry.Action.MAILING_RESUMED, by=by, on=mailing)
 
 
 @transaction.atomic
@@ -91,7 +89,9 @@ def hold(mailing: Mailing, *, by: User, reason: str) -> None:
     mailing.hold_reason = reason.strip()
     mailing.save(update_fields=["held_at", "held_by", "hold_reason"])
     schedules.sync(mailing)
-    logger.info("Mailing %s was put on hold by %s.", mailing.pk, by.pk)
+    audit.record(
+        AuditEntry.Action.MAILING_HELD, by=by, on=mailing, reason=mailing.hold_reason
+    )
 
 
 @transaction.atomic
@@ -102,7 +102,7 @@ def release(mailing: Mailing, *, by: User) -> None:
     mailing.hold_reason = ""
     mailing.save(update_fields=["held_at", "held_by", "hold_reason"])
     _reschedule(mailing)
-    logger.info("Mailing %s was released by %s.", mailing.pk, by.pk)
+    audit.record(AuditEntry.Action.MAILING_RELEASED, by=by, on=mailing)
 
 
 @transaction.atomic
@@ -113,14 +113,14 @@ def stop(mailing: Mailing, *, by: User) -> None:
     mailing.save(update_fields=["status"])
     schedules.forget(mailing)
     delivery.close(timezone.now())
-    logger.info("Mailing %s was stopped by %s.", mailing.pk, by.pk)
+    audit.record(AuditEntry.Action.MAILING_STOPPED, by=by, on=mailing)
 
 
 @transaction.atomic
 def delete(mailing: Mailing, *, by: User) -> None:
     """Removes the mailing; the history of its runs stays readable."""
     schedules.forget(mailing)
-    logger.info("Mailing %s was deleted by %s.", mailing.pk, by.pk)
+    audit.record(AuditEntry.Action.MAILING_DELETED, by=by, on=mailing)
     if not mailing.runs.exists():
         mailing.delete()
         return
@@ -142,7 +142,7 @@ def delete_client(client: Client, *, by: User) -> None:
         state=Delivery.State.CANCELLED,
         reason=Delivery.Reason.CLIENT_DELETED,
     )
-    logger.info("Client %s was deleted by %s.", client.pk, by.pk)
+    audit.record(AuditEntry.Action.CLIENT_DELETED, by=by, on=client)
     client.delete()
 
 

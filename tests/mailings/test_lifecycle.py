@@ -10,7 +10,7 @@ from mailings import lifecycle
 from mailings.delivery.plan import expand
 from mailings.lifecycle import NotPossible
 from mailings.models import Client, ClientList, Mailing, Message, Run
-from users.models import User
+from users.models import AuditEntry, User
 
 pytestmark = pytest.mark.django_db
 
@@ -134,6 +134,42 @@ def test_deleting_a_list_deletes_no_client(alice: User) -> None:
     made.clients.add(client)
     made.delete()
     assert Client.objects.get() == client
+
+
+def test_every_verb_is_on_the_audit_log(
+    mailing: MakeMailing, alice: User, manager: User
+) -> None:
+    made = mailing(title="News")
+    lifecycle.revise(made, by=alice)
+    lifecycle.pause(made, by=alice)
+    lifecycle.resume(made, by=alice)
+    lifecycle.hold(made, by=manager, reason="Complaints")
+    lifecycle.release(made, by=manager)
+    lifecycle.stop(made, by=alice)
+    lifecycle.delete(made, by=alice)
+    entries = AuditEntry.objects.order_by("pk")
+    assert list(entries.values_list("actor_email", "action", "reason")) == [
+        ("alice@example.com", "mailing_launched", ""),
+        ("alice@example.com", "mailing_changed", ""),
+        ("alice@example.com", "mailing_paused", ""),
+        ("alice@example.com", "mailing_resumed", ""),
+        ("manager@example.com", "mailing_held", "Complaints"),
+        ("manager@example.com", "mailing_released", ""),
+        ("alice@example.com", "mailing_stopped", ""),
+        ("alice@example.com", "mailing_deleted", ""),
+    ]
+    assert set(entries.values_list("object_name", flat=True)) == {"News"}
+
+
+def test_what_did_not_happen_is_not_on_the_audit_log(
+    mailing: MakeMailing, alice: User
+) -> None:
+    made = mailing()
+    lifecycle.stop(made, by=alice)
+    before = AuditEntry.objects.count()
+    with pytest.raises(NotPossible):
+        lifecycle.pause(made, by=alice)
+    assert AuditEntry.objects.count() == before
 
 
 # --- sending now ---
