@@ -44,7 +44,7 @@ class MailingFilter(BaseFilter):
 
 class RunFilter(BaseFilter):
     mailing = django_filters.ModelChoiceFilter(
-        queryset=lambda request: Mailing.objects.visible_to(request.user),
+        queryset=lambda request: Mailing.objects.at_hand(request.user),
         widget=forms.HiddenInput,
     )
     q = SearchFilter("mailing__title", "subject")

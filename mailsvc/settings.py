@@ -184,6 +184,7 @@ BOOTSTRAP5 = {
     "css_url": _static("vendor/bootstrap/bootstrap.min.css"),
     "javascript_url": _static("vendor/bootstrap/bootstrap.bundle.min.js"),
     "required_css_class": "required",
+    "success_css_class": "",  # no ticks beside fields that nobody touched
 }
 DJANGO_TABLES2_TEMPLATE = "django_tables2/bootstrap5-responsive.html"
 

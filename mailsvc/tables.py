@@ -95,7 +95,10 @@ class CheckColumn(django_tables2.Column):  # type: ignore[misc]
 
 
 class ActionsColumn(django_tables2.Column):  # type: ignore[misc]
-    """Edit and delete, by the names of their addresses."""
+    """
+    Edit and delete, by the names of their addresses; each only where the row's
+    `may_change` and `is_own` say that it would be allowed.
+    """
 
     def __init__(self, *, update: str, delete: str) -> None:
         super().__init__(
@@ -111,8 +114,8 @@ class ActionsColumn(django_tables2.Column):  # type: ignore[misc]
 
     def render(self, value: Any, record: Model) -> str:
         actions = (
-            (self.update, "pencil", gettext("Edit")),
-            (self.delete, "trash", gettext("Delete")),
+            (self.update, "pencil", gettext("Edit"), record.may_change),  # type: ignore[attr-defined]
+            (self.delete, "trash", gettext("Delete"), record.is_own),  # type: ignore[attr-defined]
         )
         return format_html_join(
             " ",
@@ -121,6 +124,7 @@ class ActionsColumn(django_tables2.Column):  # type: ignore[misc]
             'aria-hidden="true"></i></a>',
             (
                 (reverse(url, args=[value]), label, record, label, icon)
-                for url, icon, label in actions
+                for url, icon, label, is_allowed in actions
+                if is_allowed
             ),
         )

@@ -52,7 +52,7 @@ class MailingForm(OwnedForm):
     def _offer_messages(self) -> None:
         """All own ones may be chosen, the newest and the chosen one are shown."""
         field: Any = self.fields["message"]
-        own = Message.objects.owned_by(self.owner)
+        own = self.usable(Message.objects.owned_by(self.owner), "message")
         field.queryset, field.required = own, True
         chosen = self["message"].value()
         shown = list(own.only("subject")[:MESSAGES_SHOWN])

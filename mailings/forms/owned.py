@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Model, Q, QuerySet
 
 from mailings.forms.fields import AT_MOST
 from users.models import User
@@ -22,13 +22,14 @@ class OwnedForm(forms.ModelForm):  # type: ignore[type-arg]
         if self.instance.pk is None:
             self.instance.owner = owner
         self.owner: User = self.instance.owner
+        self.user = owner
         # Fields with more rows than a form can show: how many; they stay as they are.
         self.kept: dict[str, int] = {}
 
     def offer(self, name: str, rows: "QuerySet[Any]") -> None:
         """Lets the picker `name` choose among `rows`."""
         field: Any = self.fields[name]
-        field.queryset = rows
+        field.queryset = self.usable(rows, name)
         if self.instance.pk is None:
             return
         picked = getattr(self.instance, name).all()
@@ -38,6 +39,15 @@ class OwnedForm(forms.ModelForm):  # type: ignore[type-arg]
             self.kept[name] = count
         else:
             self.initial[name] = list(picked)
+
+    def usable(self, rows: "QuerySet[Any]", name: str) -> "QuerySet[Any]":
+        """Of the owner's rows, those that an editor has at hand or finds picked."""
+        if self.user == self.owner:
+            return rows
+        at_hand = rows.at_hand(self.user)  # type: ignore[attr-defined]
+        picked = getattr(self.instance, name)
+        keys = [picked.pk] if isinstance(picked, Model) else picked.values("pk")
+        return rows.filter(Q(pk__in=at_hand.values("pk")) | Q(pk__in=keys))
 
     def once_per_owner(self, name: str, refusal: str) -> str:
         """The value of the field `name`, unless the owner has it already."""

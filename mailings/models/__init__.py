@@ -16,6 +16,14 @@ from mailings.models.lease import Lease
 from mailings.models.mailing import Mailing
 from mailings.models.message import Message
 from mailings.models.run import Run
+from mailings.models.sharing import (
+    ClientListGroupPermission,
+    ClientListUserPermission,
+    MailingGroupPermission,
+    MailingUserPermission,
+    MessageGroupPermission,
+    MessageUserPermission,
+)
 
 __all__ = [
     "Attempt",
@@ -23,9 +31,15 @@ __all__ = [
     "Circuit",
     "Client",
     "ClientList",
+    "ClientListGroupPermission",
+    "ClientListUserPermission",
     "Delivery",
     "Lease",
     "Mailing",
+    "MailingGroupPermission",
+    "MailingUserPermission",
     "Message",
+    "MessageGroupPermission",
+    "MessageUserPermission",
     "Run",
 ]

@@ -11,7 +11,7 @@ from users.permissions import OwnedQuerySet
 
 
 class ClientQuerySet(OwnedQuerySet["Client"]):
-    pass
+    view_all = "mailings.view_all_clients"
 
 
 class Client(models.Model):
@@ -53,6 +53,9 @@ class Client(models.Model):
 
 
 class ClientListQuerySet(OwnedQuerySet["ClientList"]):
+    view_all = "mailings.view_all_clients"
+    shareable = True
+
     def with_size(self) -> "ClientListQuerySet":
         return self.annotate(size=models.Count("clients"))
 

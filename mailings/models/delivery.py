@@ -14,6 +14,7 @@ from users.permissions import OwnedQuerySet
 
 class DeliveryQuerySet(OwnedQuerySet["Delivery"]):
     owner_path = "run__mailing__owner"
+    parent = "run"
 
     def waiting(self) -> "DeliveryQuerySet":
         """Not begun, or to be tried again."""
@@ -114,6 +115,7 @@ class Delivery(models.Model):
 
 class AttemptQuerySet(OwnedQuerySet["Attempt"]):
     owner_path = "delivery__run__mailing__owner"
+    parent = "delivery"
 
 
 class Attempt(models.Model):

@@ -17,6 +17,9 @@ from users.permissions import OwnedQuerySet
 
 
 class MailingQuerySet(OwnedQuerySet["Mailing"]):
+    view_all = "mailings.view_all_mailings"
+    shareable = True
+
     def existing(self) -> "MailingQuerySet":
         """Not deleted. A deleted mailing is kept for the history of its runs."""
         return self.filter(deleted_at=None)

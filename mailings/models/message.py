@@ -26,7 +26,8 @@ def validate_placeholders(text: str) -> None:
 
 
 class MessageQuerySet(OwnedQuerySet["Message"]):
-    pass
+    view_all = "mailings.view_all_messages"
+    shareable = True
 
 
 class Message(models.Model):

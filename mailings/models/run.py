@@ -32,6 +32,7 @@ def new_key() -> str:
 
 class RunQuerySet(OwnedQuerySet["Run"]):
     owner_path = "mailing__owner"
+    parent = "mailing"
 
     def unfinished(self) -> "RunQuerySet":
         return self.filter(state__in=[Run.State.PLANNING, Run.State.SENDING])

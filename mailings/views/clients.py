@@ -10,13 +10,13 @@ from mailings.filters import ClientFilter
 from mailings.forms.client import ClientForm
 from mailings.models import Client, Delivery
 from mailings.tables import ClientDeliveryTable, ClientTable
-from mailings.views.access import ByOwner, Changeable, Visible
+from mailings.views.access import AtHand, ByOwner, Changeable, Own, Visible
 from mailsvc.views import ConfirmPage, CreatePage, DetailPage, TablePage, UpdatePage
 
 DELIVERIES_SHOWN = 20
 
 
-class ClientListPage(Visible, TablePage):
+class ClientListPage(AtHand, TablePage):
     model = Client
     table_class = ClientTable
     filterset_class = ClientFilter
@@ -56,7 +56,7 @@ class ClientUpdatePage(Changeable, ByOwner, UpdatePage):
     success_message = _("The client is saved.")
 
 
-class ClientDeletePage(Changeable, ConfirmPage):
+class ClientDeletePage(Own, ConfirmPage):
     model = Client
     success_url = reverse_lazy("mailings:client-list")
     title = _("Delete client")

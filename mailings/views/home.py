@@ -6,20 +6,20 @@ from django.utils import timezone
 from django.views.generic import TemplateView
 
 from mailings.models import Client, Mailing, Message, Run
-from mailings.views.access import Visible
+from mailings.views.access import AtHand
 
 SHOWN = 5
 _LOOKED_AT = 200  # live mailings among which the next ones are found
 
 
-class HomePage(Visible, TemplateView):
+class HomePage(AtHand, TemplateView):
     template_name = "home.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         counts = {
-            "clients": Client.objects.visible_to(self.user).count(),
-            "messages": Message.objects.visible_to(self.user).count(),
-            "mailings": Mailing.objects.visible_to(self.user).existing().count(),
+            "clients": Client.objects.at_hand(self.user).count(),
+            "messages": Message.objects.at_hand(self.user).count(),
+            "mailings": Mailing.objects.at_hand(self.user).existing().count(),
         }
         return super().get_context_data(
             counts=counts, is_new=not all(counts.values()), **self.news(), **kwargs
@@ -28,8 +28,8 @@ class HomePage(Visible, TemplateView):
     def news(self) -> dict[str, Any]:
         """The runs under way, the last ones, and what comes next."""
         now = timezone.now()
-        runs = Run.objects.visible_to(self.user).select_related("mailing")
-        live = Mailing.objects.visible_to(self.user).live().select_related("owner")
+        runs = Run.objects.at_hand(self.user).select_related("mailing")
+        live = Mailing.objects.at_hand(self.user).live().select_related("owner")
         coming = [
             (following, mailing)
             for mailing in live.order_by("end_at")[:_LOOKED_AT]

@@ -1,7 +1,7 @@
 """Lists of clients, and who is on them."""
 
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.db.models import QuerySet
@@ -17,11 +17,11 @@ from mailings.filters import ClientFilter, ClientListFilter
 from mailings.forms.client import ClientListForm
 from mailings.models import Client, ClientList
 from mailings.tables import ClientListTable, PickClientTable
-from mailings.views.access import ByOwner, Changeable, Visible
+from mailings.views.access import AtHand, ByOwner, Changeable, Own, Visible
 from mailsvc.views import ConfirmPage, CreatePage, TablePage, UpdatePage
 
 
-class ListListPage(Visible, TablePage):
+class ListListPage(AtHand, TablePage):
     model = ClientList
     table_class = ClientListTable
     filterset_class = ClientListFilter
@@ -49,7 +49,7 @@ class ListUpdatePage(Changeable, ByOwner, UpdatePage):
     extra_context = {"title": _("Edit list"), "cancel": "mailings:list-list"}
 
 
-class ListDeletePage(Changeable, ConfirmPage):
+class ListDeletePage(Own, ConfirmPage):
     model = ClientList
     success_url = reverse_lazy("mailings:list-list")
     title = _("Delete list")
@@ -60,7 +60,16 @@ class ListDeletePage(Changeable, ConfirmPage):
     success_message = _("The list is deleted.")
 
 
-class MembersPage(Visible, TablePage):
+class _Addable:
+    """Which clients may be put on a list: its owner's, as far as one has them."""
+
+    user: Any
+
+    def addable(self, client_list: ClientList) -> "QuerySet[Client]":
+        return Client.objects.at_hand(self.user).filter(owner=client_list.owner)
+
+
+class MembersPage(_Addable, Visible, TablePage):
     """The list itself: its clients, each with a box."""
 
     model = Client
@@ -70,11 +79,11 @@ class MembersPage(Visible, TablePage):
 
     @cached_property
     def list(self) -> ClientList:
-        lists = ClientList.objects.visible_to(self.user)
-        return get_object_or_404(lists, pk=self.kwargs["pk"])
+        lists = self.with_rights(ClientList.objects.visible_to(self.user))
+        return cast("ClientList", get_object_or_404(lists, pk=self.kwargs["pk"]))
 
     def get_queryset(self) -> "QuerySet[Any]":
-        return super().get_queryset().filter(lists=self.list)
+        return Client.objects.filter(lists=self.list)
 
 
 class NonMembersPage(MembersPage):
@@ -84,25 +93,24 @@ class NonMembersPage(MembersPage):
 
     def get_queryset(self) -> "QuerySet[Any]":
         on_it = self.list.clients.through.objects.filter(clientlist=self.list)
-        own = Client.objects.owned_by(self.list.owner)
-        return own.exclude(pk__in=on_it.values("client_id"))
+        return self.addable(self.list).exclude(pk__in=on_it.values("client_id"))
 
 
-class MembersChange(Changeable, View):
+class MembersChange(_Addable, Changeable, View):
     """POST only: puts clients on the list or takes them off; `clients` are ids."""
 
     http_method_names = ["post"]
     model = ClientList
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        clients = self.get_clients(get_object_or_404(self.get_queryset(), pk=pk))
+        clients = self.get_clients(cast("ClientList", self.get_object()))
         messages.success(request, self.change(clients))
         return redirect("mailings:list-detail", pk)
 
     def get_clients(self, client_list: ClientList) -> "QuerySet[Client]":
         self.list = client_list
         keys = [key for key in self.request.POST.getlist("clients") if _is_key(key)]
-        return Client.objects.owned_by(client_list.owner).filter(pk__in=keys)
+        return self.addable(client_list).filter(pk__in=keys)
 
     def change(self, clients: "QuerySet[Client]") -> str:
         raise NotImplementedError
@@ -114,7 +122,7 @@ class MembersAdd(MembersChange):
         if "everybody" not in self.request.POST:
             return super().get_clients(client_list)
         self.list = client_list
-        own = Client.objects.owned_by(client_list.owner)
+        own = self.addable(client_list)
         search = ClientFilter(self.request.POST, queryset=own)
         # A search that can't be understood finds nobody, and not everybody.
         found: QuerySet[Client] = search.qs if search.is_valid() else own.none()

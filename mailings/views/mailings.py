@@ -2,12 +2,12 @@
 
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.contrib import messages
 from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.urls import reverse_lazy
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -19,7 +19,7 @@ from mailings.filters import MailingFilter
 from mailings.forms.mailing import MailingForm
 from mailings.models import Mailing, Message, Run
 from mailings.tables import MailingTable, RunTable
-from mailings.views.access import ByOwner, Changeable, Visible
+from mailings.views.access import AtHand, ByOwner, Changeable, Own, Visible
 from mailsvc.views import (
     ConfirmPage,
     CreatePage,
@@ -45,11 +45,19 @@ class VisibleMailings(_Existing, Visible):
     model = Mailing
 
 
+class MailingsAtHand(_Existing, AtHand):
+    model = Mailing
+
+
 class ChangeableMailings(_Existing, Changeable):
     model = Mailing
 
 
-class MailingListPage(VisibleMailings, TablePage):
+class OwnMailings(_Existing, Own):
+    model = Mailing
+
+
+class MailingListPage(MailingsAtHand, TablePage):
     table_class = MailingTable
     filterset_class = MailingFilter
     title = _("Mailings")
@@ -166,7 +174,7 @@ class MailingUpdatePage(ChangeableMailings, _MailingFormPage, UpdatePage):
     success_message = _("The mailing is saved.")
 
 
-class MailingDeletePage(ChangeableMailings, ConfirmPage):
+class MailingDeletePage(OwnMailings, ConfirmPage):
     success_url = reverse_lazy("mailings:mailing-list")
     title = _("Delete mailing")
     question = _("Delete this mailing?")
@@ -186,7 +194,7 @@ class MailingAction(ChangeableMailings, View):
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        mailing = get_object_or_404(self.get_queryset(), pk=pk)
+        mailing = cast("Mailing", self.get_object())
         try:
             messages.success(request, str(self.act(mailing)))
         except lifecycle.NotPossible as refusal:

@@ -15,11 +15,11 @@ from mailings.filters import MessageFilter
 from mailings.forms.message import MessageForm
 from mailings.models import Mailing, Message
 from mailings.tables import MessageTable
-from mailings.views.access import ByOwner, Changeable, Visible
+from mailings.views.access import AtHand, ByOwner, Changeable, Own, Visible
 from mailsvc.views import ConfirmPage, CreatePage, DetailPage, TablePage, UpdatePage
 
 
-class MessageListPage(Visible, TablePage):
+class MessageListPage(AtHand, TablePage):
     model = Message
     table_class = MessageTable
     filterset_class = MessageFilter
@@ -62,7 +62,7 @@ class MessageUpdatePage(_WithPlaceholders, Changeable, ByOwner, UpdatePage):
     success_message = _("The message is saved. Runs that have begun keep the old text.")
 
 
-class MessageDeletePage(Changeable, ConfirmPage):
+class MessageDeletePage(Own, ConfirmPage):
     model = Message
     success_url = reverse_lazy("mailings:message-list")
     title = _("Delete message")

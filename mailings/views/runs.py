@@ -12,11 +12,11 @@ from mailings.filters import DeliveryFilter, RunFilter
 from mailings.models import Attempt, Delivery, Run
 from mailings.models.run import STATES
 from mailings.tables import AllRunsTable, AttemptTable, DeliveryTable
-from mailings.views.access import Visible
+from mailings.views.access import AtHand, Visible
 from mailsvc.views import DetailPage, TablePage
 
 
-class RunListPage(Visible, TablePage):
+class RunListPage(AtHand, TablePage):
     """All runs; `?mailing=` are those of one mailing."""
 
     model = Run
