@@ -3,6 +3,7 @@ The verbs: what can be done with a mailing. Views, commands, tasks and the admin
 call the same ones; each is atomic and leaves the mailing's schedule right.
 """
 
+import logging
 from datetime import datetime
 
 from django.db import transaction
@@ -13,6 +14,8 @@ from mailings import delivery, schedules
 from mailings.models import Client, Delivery, Mailing, Run
 from users import audit
 from users.models import AuditEntry, User
+
+logger = logging.getLogger(__name__)
 
 
 class NotPossible(Exception):
@@ -171,6 +174,18 @@ def send_now(mailing: Mailing, *, now: datetime) -> Run | None:
     run = delivery.begin_run(mailing, mailing.start_at if once else now, now)
     mailing.refresh_from_db()
     schedules.sync(mailing, now=now)
+    return run
+
+
+def send_soon(mailing: Mailing, *, by: User) -> Run:
+    """
+    Sends now, through the worker. Raises NotPossible if there is nothing to send.
+    """
+    run = send_now(mailing, now=timezone.now())
+    if run is None:
+        raise NotPossible(_("There is nothing left to send."))
+    schedules.wake()
+    logger.info("Run %s was asked for by %s.", run.pk, by.pk)
     return run
 
 

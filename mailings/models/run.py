@@ -154,6 +154,11 @@ class Run(models.Model):
         return self.pending + self.sending + self.deferred
 
     @property
+    def is_busy(self) -> bool:
+        """Something happens at this moment; what is deferred only waits."""
+        return self.state == self.State.PLANNING or self.pending + self.sending > 0
+
+    @property
     def has_errors(self) -> bool:
         """Not everybody got it, or not for certain."""
         return bool(self.refused or self.unknown or self.expired)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views import View
 
-from mailings import lifecycle, schedules
+from mailings import lifecycle
 from mailings.filters import MailingFilter
 from mailings.forms.mailing import MailingForm
 from mailings.models import Mailing, Message, Run
@@ -98,7 +98,7 @@ def live_state(mailing: Mailing, now: datetime) -> dict[str, Any]:
 def _seconds_to_next_look(
     mailing: Mailing, runs: list[Run], upcoming: list[datetime], now: datetime
 ) -> int | None:
-    if any(run.is_open for run in runs):
+    if any(run.is_open and run.is_busy for run in runs):
         return 2
     if not mailing.is_live:
         return None
@@ -226,8 +226,5 @@ class MailingStop(MailingAction):
 
 class MailingSendNow(MailingAction):
     def act(self, mailing: Mailing) -> Words:
-        run = lifecycle.send_now(mailing, now=timezone.now())
-        if run is None:
-            raise lifecycle.NotPossible(gettext("There is nothing left to send."))
-        schedules.wake()
+        lifecycle.send_soon(mailing, by=self.user)
         return _("Sending has begun.")
