@@ -34,7 +34,8 @@ def ledger_of(run: Run) -> dict[str, Any]:
     states = [
         (name, badges.of_delivery_state(name), getattr(run, name)) for name in STATES
     ]
-    return {"run": run, "states": states, "refresh": 2 if run.is_open else None}
+    refresh = (2 if run.is_busy else 30) if run.is_open else None
+    return {"run": run, "states": states, "refresh": refresh}
 
 
 class RunDetailPage(Visible, TablePage):
