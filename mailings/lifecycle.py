@@ -216,22 +216,13 @@ def sweep(now: datetime) -> int:
     are due, windows that are over. Returns how many runs it began.
     """
     delivery.recover(now)
-    begun = 0
-    for mailing in Mailing.objects.live().filter(start_at__lte=now, end_at__gt=now):
-        if begin_due_if_any(mailing, now):
-            begun += 1
+    begun = sum(
+        begin_due(mailing, now=now) is not None
+        for mailing in Mailing.objects.live().due(now)
+    )
     schedules.heal(now)
     settle(now)
     return begun
-
-
-def begin_due_if_any(mailing: Mailing, now: datetime) -> bool:
-    """Looks before it locks: most mailings have nothing due at this minute."""
-    last = mailing.runs.order_by("-scheduled_for").first()
-    due = mailing.next_occurrence(last.scheduled_for) if last else mailing.start_at
-    if due is None or due > now:
-        return False
-    return begin_due(mailing, now=now) is not None
 
 
 # --- What several of them need ---

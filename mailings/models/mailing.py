@@ -2,9 +2,10 @@
 
 from datetime import datetime, timedelta
 
+from django.apps import apps
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q, Subquery
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from timezone_field import TimeZoneField
@@ -32,6 +33,19 @@ class MailingQuerySet(OwnedQuerySet["Mailing"]):
         return self.unfinished().filter(
             paused_at=None, held_at=None, owner__is_active=True
         )
+
+    def due(self, now: datetime) -> list["Mailing"]:
+        """Those with an occurrence by `now` that no run was made for."""
+        runs = apps.get_model("mailings", "Run").objects.filter(mailing=OuterRef("pk"))
+        newest = runs.order_by("-scheduled_for").values("scheduled_for")[:1]
+        inside = self.filter(start_at__lte=now, end_at__gt=now)
+        rows = inside.annotate(last_occurrence=Subquery(newest))
+        return [
+            mailing
+            for mailing in rows.iterator()
+            if (due := mailing.next_occurrence(mailing.last_occurrence))  # type: ignore[attr-defined]
+            and due <= now
+        ]
 
 
 class Mailing(models.Model):
@@ -190,7 +204,7 @@ class Mailing(models.Model):
             until=self.end_at,
         )
 
-    def next_occurrence(self, moment: datetime) -> datetime | None:
+    def next_occurrence(self, moment: datetime | None) -> datetime | None:
         return next(self.occurrences_after(moment), None)
 
     def recipients(self) -> models.QuerySet[Client]:

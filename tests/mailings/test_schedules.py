@@ -18,6 +18,7 @@ pytestmark = pytest.mark.django_db
 
 START = datetime(2026, 1, 31, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
+QUERIES_OF_AN_IDLE_SWEEP = 22
 MakeMailing = Callable[..., Mailing]
 
 
@@ -178,6 +179,17 @@ def test_the_sweep_heals_schedules(mailing: MakeMailing) -> None:
         (f"mailing:{each.pk}", START, "mailings.tasks.start_mailing")
         for each in sorted((lost, wrong, doubled), key=lambda each: str(each.pk))
     ]
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_the_sweep_asks_as_much_about_many_idle_mailings_as_about_one(
+    count: int, mailing: MakeMailing, django_assert_num_queries: Any
+) -> None:
+    for _ in range(count):
+        mailing(periodicity="daily")
+    lifecycle.sweep(START - DAY / 2)
+    with django_assert_num_queries(QUERIES_OF_AN_IDLE_SWEEP):
+        lifecycle.sweep(START - DAY / 2)
 
 
 def test_the_sweep_keeps_its_own_schedules() -> None:
