@@ -38,7 +38,7 @@ types: install-dev ## Check types
 	$(BIN)/mypy .
 
 messages: install ## Collect the texts for the translators, compile what they wrote
-	$(BIN)/python manage.py makemessages -l ru --no-obsolete --no-wrap \
+	$(BIN)/python manage.py makemessages -l ru --no-obsolete --no-wrap --add-location file \
 	  --ignore=".venv*" --ignore="var/*" --ignore="tests/*"
 	$(BIN)/python manage.py compilemessages --ignore=".venv*"
 
