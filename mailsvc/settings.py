@@ -5,6 +5,9 @@ With nothing set, mailsvc runs on one machine: SQLite, a file cache and the
 built-in mail catcher, all under var/.
 """
 
+import contextlib
+import os
+import secrets
 from pathlib import Path
 
 import environ
@@ -26,18 +29,25 @@ def _own_secret_key() -> str:
     """A key of this installation's own, made once, readable by its user only."""
     path = VAR_DIR / "secret_key"
     if not path.exists():
-        from django.core.management.utils import (  # noqa: PLC0415 - needed once
-            get_random_secret_key,
-        )
-
-        path.touch(mode=0o600)
-        path.write_text(get_random_secret_key())
+        # Whole from the first moment: several processes may start at once.
+        fresh = VAR_DIR / f"secret_key.{os.getpid()}"
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(50))
+        with contextlib.suppress(FileExistsError):
+            os.link(fresh, path)
+        fresh.unlink()
     return path.read_text().strip()
+
+
+def _port(name: str, default: int) -> int:
+    """What is no number is left to `serve`, which has words for it."""
+    value = env.str(name, "")
+    return int(value) if value.isascii() and value.isdigit() else default
 
 
 # --- The installation ---------------------------------------------------------
 
-SITE_URL = env.str("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
+SITE_URL = env.str("SITE_URL", f"http://127.0.0.1:{_port('PORT', 8000)}").rstrip("/")
 HTTPS = SITE_URL.startswith("https://")
 DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = env.str("SECRET_KEY", "") or _own_secret_key()
@@ -202,7 +212,7 @@ X_FRAME_OPTIONS = "DENY"
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "mailsvc@localhost.localdomain")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 # The mail server, for Django's own mails and for the delivery engine alike.
-EMAIL_URL = env.str("EMAIL_URL", "smtp://127.0.0.1:2525")
+EMAIL_URL = env.str("EMAIL_URL", f"smtp://127.0.0.1:{_port('MAILCATCHER_PORT', 2525)}")
 vars().update(env.email_url_config(EMAIL_URL))
 EMAIL_TIMEOUT = 15  # seconds
 
