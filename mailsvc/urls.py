@@ -9,6 +9,7 @@ from users.views import switch_language
 urlpatterns = [
     path("", HomePage.as_view(), name="home"),
     path("", include("mailings.urls")),
+    path("", include("reports.urls")),
     path("profile/", include("users.urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),

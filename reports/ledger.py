@@ -7,7 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, F, IntegerField, OuterRef, Q, Subquery
+from django.db.models import (
+    Count,
+    F,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+)
 from django.db.models.functions import Coalesce
 
 from mailings.models import Attempt, Delivery, Mailing, Run
@@ -31,6 +40,18 @@ def figures_of(mailing: Mailing) -> dict[str, Any]:
         "runs": runs,
         "totals": {name: sum(run[name] for run in runs) for name in COUNTERS},
     }
+
+
+def with_totals(mailings: "QuerySet[Mailing]") -> "QuerySet[Mailing, Any]":
+    """Adds `total_…`: planned, accepted, refused and unknown over all runs."""
+    runs = Run.objects.filter(mailing=OuterRef("pk")).order_by().values("mailing")
+    sums = {
+        f"total_{name}": Coalesce(
+            Subquery(runs.annotate(total=Sum(name)).values("total")), 0
+        )
+        for name in ("planned", "accepted", "refused", "unknown")
+    }
+    return mailings.annotate(**sums)
 
 
 @dataclass(frozen=True)

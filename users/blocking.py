@@ -3,8 +3,9 @@ Blocking a user: out at the next request in every session, and nothing of theirs
 sent. The engine asks whether the owner is active; nobody has to tell it.
 """
 
+from django.contrib.auth.models import Permission
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
@@ -70,21 +71,21 @@ def _objection(by: User, user: User) -> str:
         return _("You can't block yourself.")
     if user.is_superuser:
         return _("Administrators can't be blocked.")
-    # A blocked user has no permissions: those of the groups are asked for.
-    if not by.is_superuser and _is_a_peer(user):
+    if not by.is_superuser and is_a_peer(user):
         return _("Only an administrator may block who may block others.")
     return ""
 
 
-def _is_a_peer(user: User) -> bool:
-    wanted = {"codename": "block_user", "content_type__app_label": "users"}
-    return (
-        user.user_permissions.filter(**wanted).exists()
-        or user.groups.filter(
-            permissions__codename="block_user",
-            permissions__content_type__app_label="users",
-        ).exists()
+def is_a_peer(user: User) -> bool:
+    """
+    Whether the user may manage or block others.
+
+    Who is blocked has no permissions any more: those given to them are asked for.
+    """
+    powers = Permission.objects.filter(
+        content_type__app_label="users", codename__in=("block_user", "manage_users")
     )
+    return powers.filter(Q(user=user) | Q(group__user=user)).exists()
 
 
 def _locked(user: User) -> User:

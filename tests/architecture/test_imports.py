@@ -49,6 +49,7 @@ MAY_IMPORT = {
         "mailings.importing",
     ),
     "mailings.demo": (*_MODELS, "mailings.lifecycle", "mailings.delivery"),
+    "mailings.departure": (*_MODELS, "mailings.lifecycle", "mailings.delivery"),
     "mailings.management": (
         *_MODELS,
         "mailings.lifecycle",
@@ -80,6 +81,14 @@ MAY_IMPORT = {
         "mailings.schedules",
         "mailings.management.lookups",
         "mailings.delivery.circuit",
+        "mailings.filters",
+    ),
+    # Managers hold mailings and delete users: by the verbs, as everybody.
+    "reports.views": (
+        *_SCREEN,
+        "mailings.lifecycle",
+        "mailings.departure",
+        "reports",
     ),
 }
 

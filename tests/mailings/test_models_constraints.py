@@ -64,6 +64,12 @@ VIOLATIONS: dict[str, list[Violation]] = {
             alice, blocked_at=timezone.now(), block_reason="Spam", is_active=True
         ),
     ],
+    "user_deleted_has_no_power": [
+        lambda alice: change(alice, deleted_at=timezone.now()),
+        lambda alice: change(
+            alice, deleted_at=timezone.now(), is_active=False, is_superuser=True
+        ),
+    ],
     "client_email_once_per_owner": [
         lambda alice: twin(recipes.client(alice, email="ann@example.com")),
         lambda alice: twin(

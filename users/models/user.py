@@ -13,12 +13,25 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils.crypto import salted_hmac
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from guardian.mixins import GuardianUserMixin
 from timezone_field import TimeZoneField
 
 
+class UserQuerySet(models.QuerySet["User"]):
+    def existing(self) -> "UserQuerySet":
+        """Not deleted. Of a deleted user a row without a name is kept."""
+        return self.filter(deleted_at=None)
+
+
 class UserManager(BaseUserManager["User"]):
+    def get_queryset(self) -> UserQuerySet:
+        return UserQuerySet(self.model, using=self._db)
+
+    def existing(self) -> UserQuerySet:
+        return self.get_queryset().existing()
+
     def get_by_natural_key(self, username: str | None) -> "User":
         """The user with this e-mail address, whatever its case."""
         return self.get(email__iexact=username)
@@ -65,6 +78,7 @@ class User(GuardianUserMixin, AbstractBaseUser, PermissionsMixin):
     block_reason = models.CharField(
         _("reason of the block"), max_length=500, blank=True, editable=False
     )
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
     # Part of what a session is checked against: one more, and all of them are dead.
     session_epoch = models.PositiveIntegerField(default=0, editable=False)
 
@@ -80,6 +94,10 @@ class User(GuardianUserMixin, AbstractBaseUser, PermissionsMixin):
         constraints = [
             models.UniqueConstraint(Lower("email"), name="user_email_once"),
             models.CheckConstraint(
+                condition=Q(deleted_at=None) | Q(is_active=False, is_superuser=False),
+                name="user_deleted_has_no_power",
+            ),
+            models.CheckConstraint(
                 condition=Q(blocked_at=None, block_reason="")
                 | (Q(blocked_at__isnull=False, is_active=False) & ~Q(block_reason="")),
                 name="user_block_has_a_reason",
@@ -92,6 +110,8 @@ class User(GuardianUserMixin, AbstractBaseUser, PermissionsMixin):
         ]
 
     def __str__(self) -> str:
+        if self.deleted_at is not None:
+            return gettext("Deleted user %(number)d") % {"number": self.pk}
         return self.full_name or self.email
 
     @property

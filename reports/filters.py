@@ -1,0 +1,82 @@
+"""The filters above the managers' tables."""
+
+import django_filters
+from django import forms
+from django.contrib.auth.models import Group
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from mailings.filters import MailingFilter
+from mailings.models import Mailing
+from mailsvc.filters import BaseFilter, SearchFilter
+from reports.people import IN_STATE, State
+from users.models import AuditEntry, User
+
+_LARGEST_ID = 2**63 - 1
+
+
+class AllMailingsFilter(MailingFilter):
+    """The filter of everybody's own list, and whose."""
+
+    STOPPED = Q(held_at__isnull=False) | Q(owner__is_active=False)
+
+    owner = SearchFilter("owner__email", "owner__full_name", label=_("Owner"))
+    stopped = django_filters.ChoiceFilter(
+        label=_("Held or owner blocked"),
+        empty_label=_("any"),
+        choices=[("yes", _("yes")), ("no", _("no"))],
+        method="of_stopped",
+    )
+
+    def of_stopped(
+        self, rows: "QuerySet[Mailing]", name: str, value: str
+    ) -> "QuerySet[Mailing]":
+        return rows.filter(self.STOPPED if value == "yes" else ~self.STOPPED)
+
+
+class UserFilter(BaseFilter):
+    q = SearchFilter("email", "full_name")
+    state = django_filters.ChoiceFilter(
+        label=_("State"),
+        empty_label=_("any"),
+        choices=State.choices,
+        method="of_state",
+    )
+    role = django_filters.ModelChoiceFilter(
+        field_name="groups",
+        label=_("Role"),
+        empty_label=_("any"),
+        queryset=Group.objects.order_by("name"),
+    )
+
+    def of_state(
+        self, rows: "QuerySet[User]", name: str, value: str
+    ) -> "QuerySet[User]":
+        return rows.filter(IN_STATE[State(value)])
+
+
+class AuditFilter(BaseFilter):
+    """`object_type` and `object_id` come from the page of an object: its history."""
+
+    who = SearchFilter("actor_email", label=_("Who"))
+    action = django_filters.ChoiceFilter(
+        label=_("What"), empty_label=_("anything"), choices=AuditEntry.Action.choices
+    )
+    q = SearchFilter("object_name", "reason", label=_("To what, or why"))
+    since = django_filters.DateFilter(
+        field_name="at",
+        lookup_expr="date__gte",
+        label=pgettext_lazy("period", "From"),
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
+    until = django_filters.DateFilter(
+        field_name="at",
+        lookup_expr="date__lte",
+        label=pgettext_lazy("period", "To"),
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
+    object_type = django_filters.CharFilter(max_length=50, widget=forms.HiddenInput)
+    object_id = django_filters.NumberFilter(
+        min_value=0, max_value=_LARGEST_ID, widget=forms.HiddenInput
+    )

@@ -1,0 +1,182 @@
+"""The managers' tables."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import django_tables2 as tables
+from django.apps import apps
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from mailings import badges
+from mailings.models import Mailing
+from mailsvc import moments
+from mailsvc.badges import Badge
+from mailsvc.tables import BaseTable, NumberColumn, TimeColumn
+from reports.people import State, state_of
+from users.models import AuditEntry, User
+
+_USER_BADGES = {
+    State.ACTIVE: ("check-circle", "success"),
+    State.BLOCKED: ("lock", "danger"),
+    State.OFF: ("slash-circle", "secondary"),
+}
+
+
+def user_badge(user: User) -> Badge:
+    state = state_of(user)
+    return Badge(state.label, *_USER_BADGES[state], user.block_reason)
+
+
+def roles_of(user: User) -> str:
+    """The names of the user's groups; ask for them with `prefetch_related`."""
+    names = [group.name for group in user.groups.all()]
+    return ", ".join([gettext("Administrator")] * user.is_superuser + names)
+
+
+def history_url(row: Mailing | User) -> str:
+    """Where the audit log shows what was done to this object."""
+    query: dict[str, str | int] = {
+        "object_type": row._meta.label_lower,
+        "object_id": row.pk,
+    }
+    return f"{reverse('reports:manage-audit')}?{urlencode(query)}"
+
+
+def _links(row: object, actions: Iterable[tuple[str, str, str]]) -> str:
+    """Buttons, of (address, icon, label) each."""
+    return format_html_join(
+        " ",
+        '<a class="btn btn-sm btn-outline-secondary action" href="{}" '
+        'aria-label="{}: {}" title="{}"><i class="bi bi-{}" '
+        'aria-hidden="true"></i></a>',
+        ((url, label, row, label, icon) for url, icon, label in actions),
+    )
+
+
+class _ActionColumn(tables.Column):  # type: ignore[misc]
+    def __init__(self) -> None:
+        super().__init__(
+            accessor="pk",
+            orderable=False,
+            verbose_name=_("Actions"),
+            attrs={
+                "td": {"class": "text-end text-nowrap"},
+                "th": {"class": "text-end"},
+            },
+        )
+
+
+class AllMailingsTable(BaseTable):
+    """Of everybody; `total_…` are annotations of `ledger.with_totals`."""
+
+    title = tables.Column(linkify=True)
+    owner = tables.Column(order_by="owner__email")
+    status = tables.Column()
+    end_at = TimeColumn()
+    total_planned = NumberColumn(verbose_name=_("Planned"))
+    total_accepted = NumberColumn(verbose_name=_("Accepted"))
+    total_refused = NumberColumn(verbose_name=_("Refused"))
+    total_unknown = NumberColumn(verbose_name=_("Unknown"))
+    actions = _ActionColumn()
+
+    class Meta(BaseTable.Meta):
+        model = Mailing
+        fields = (
+            *("title", "owner", "status", "periodicity", "end_at"),
+            *("total_planned", "total_accepted", "total_refused", "total_unknown"),
+            "actions",
+        )
+        empty_text = _("No mailings here.")
+
+    def render_owner(self, value: User) -> str:
+        if not self.request.user.has_perm("users.view_all_users"):
+            return str(value)
+        url = reverse("reports:manage-user", args=[value.pk])
+        return format_html('<a href="{}" title="{}">{}</a>', url, value.email, value)
+
+    def render_status(self, record: Mailing) -> str:
+        shown = badges.of_mailing(record)
+        if not record.owner.is_active:
+            shown = [*shown, user_badge(record.owner)]
+        return format_html_join(" ", "{}", ((badge,) for badge in shown))
+
+    def render_actions(self, record: Mailing) -> str:
+        return _links(record, self._actions(record))
+
+    def _actions(self, record: Mailing) -> list[tuple[str, str, str]]:
+        user, found = self.request.user, []
+        if user.has_perm("mailings.hold_mailing"):
+            if record.is_held:
+                url = reverse("reports:manage-mailing-release", args=[record.pk])
+                found.append((url, "unlock", gettext("Release")))
+            elif record.status != Mailing.Status.FINISHED:
+                url = reverse("reports:manage-mailing-hold", args=[record.pk])
+                found.append((url, "lock", gettext("Hold")))
+        if user.has_perm("users.view_audit_log"):
+            found.append((history_url(record), "clock-history", gettext("History")))
+        return found
+
+
+class UserTable(BaseTable):
+    """`…_count` and last_active are annotations of `people.with_activity`."""
+
+    email = tables.Column(linkify=("reports:manage-user", [tables.A("pk")]))
+    state = tables.Column(
+        verbose_name=_("State"), empty_values=(), order_by=("is_active", "blocked_at")
+    )
+    roles = tables.Column(verbose_name=_("Roles"), empty_values=(), orderable=False)
+    mailing_count = NumberColumn(verbose_name=_("Mailings"))
+    unfinished_count = NumberColumn(verbose_name=_("Unfinished"))
+    last_active = TimeColumn(verbose_name=_("Last activity"))
+    last_login = TimeColumn(verbose_name=_("Last sign-in"))
+    date_joined = TimeColumn()
+
+    class Meta(BaseTable.Meta):
+        model = User
+        fields = (
+            *("email", "full_name", "state", "roles", "mailing_count"),
+            *("unfinished_count", "last_active", "last_login", "date_joined"),
+        )
+        empty_text = _("No users here.")
+
+    def render_state(self, record: User) -> str:
+        if not record.is_blocked:
+            return user_badge(record).__html__()
+        return format_html(
+            '{}<span class="d-block small">{} {}<br>{}</span>',
+            user_badge(record),
+            moments.shown(record.blocked_at),
+            record.blocked_by or "",
+            record.block_reason,
+        )
+
+    def render_roles(self, record: User) -> str:
+        return roles_of(record) or "—"
+
+
+class AuditTable(BaseTable):
+    at = TimeColumn(seconds=True)
+    actor_email = tables.Column(empty_values=())
+
+    class Meta(BaseTable.Meta):
+        model = AuditEntry
+        fields = ("at", "actor_email", "action", "object_name", "reason", "ip_address")
+        empty_text = _("Nothing is on record here.")
+
+    def render_actor_email(self, value: str) -> str:
+        return value or "—"
+
+    def render_object_name(self, value: str, record: AuditEntry) -> str:
+        return f"{_kind(record.object_type)}: {value}" if record.object_type else value
+
+
+def _kind(label: str) -> Any:
+    """The word for a kind of object; those of models that are gone as they are."""
+    try:
+        return apps.get_model(label)._meta.verbose_name
+    except (LookupError, ValueError):
+        return label

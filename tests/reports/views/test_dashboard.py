@@ -1,0 +1,188 @@
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from mailings import lifecycle
+from mailings.models import Mailing
+from tests import recipes
+from users.models import AuditEntry, User
+
+DASHBOARD = "/manage/"
+# Session and user; the worker's badge (2); rights of the user and of their groups (2).
+FRAME = 6
+
+
+def titles(client: Client, query: str = "") -> list[str]:
+    table = client.get(f"{DASHBOARD}{query}").context["table"]
+    return [row.record.title for row in table.rows]
+
+
+def address(verb: str, mailing: Mailing) -> str:
+    return reverse(f"reports:manage-mailing-{verb}", args=[mailing.pk])
+
+
+@pytest.fixture
+def mailing(alice: User) -> Mailing:
+    return recipes.mailing(alice, title="Greetings", status="running")
+
+
+def test_all_mailings_are_there_with_the_figures_of_all_their_runs(
+    manager_client: Client, mailing: Mailing, bob: User
+) -> None:
+    recipes.run(mailing, accepted=3, refused=1)
+    later = recipes.moment("2026-01-02 09:00")
+    recipes.run(mailing, values={"scheduled_for": later}, accepted=2, unknown=1)
+    recipes.mailing(bob, title="Bob's")
+    gone = recipes.mailing(bob, title="Gone")
+    recipes.run(gone, accepted=1)
+    lifecycle.delete(gone, by=bob)
+    rows = manager_client.get(DASHBOARD).context["table"].rows
+    figures = [
+        [row.get_cell_value(f"total_{name}") for name in names]
+        for names in [("planned", "accepted", "refused", "unknown")]
+        for row in rows
+    ]
+    assert [(row.record.title, row.record.owner) for row in rows] == [
+        ("Bob's", bob),
+        ("Greetings", mailing.owner),
+    ]
+    assert figures == [[0, 0, 0, 0], [7, 5, 1, 1]]
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_the_page_costs_the_same_with_one_row_and_with_three(
+    manager_client: Client,
+    django_assert_num_queries: DjangoAssertNumQueries,
+    rows: int,
+) -> None:
+    for number in range(rows):
+        owner = User.objects.create_user(f"u{number}@example.com")
+        mailing = recipes.mailing(owner)
+        recipes.run(mailing, accepted=1)
+        if number:
+            lifecycle.hold(mailing, by=owner, reason="Spam")
+    with django_assert_num_queries(FRAME + 2):
+        assert manager_client.get(DASHBOARD).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("?q=b", ["Bb", "Ba", "Ab"]),
+        ("?owner=BOB", ["Bb", "Ba"]),
+        ("?owner=alice@", ["Ab", "Aa"]),
+        ("?status=running", ["Ab"]),
+        ("?status=held", ["Ba"]),
+        ("?stopped=yes", ["Ba"]),
+        ("?stopped=no", ["Bb", "Ab", "Aa"]),
+        ("?sort=title", ["Aa", "Ab", "Ba", "Bb"]),
+        ("?sort=-total_accepted", ["Ab", "Aa", "Ba", "Bb"]),
+        ("?sort=owner", ["Aa", "Ab", "Ba", "Bb"]),
+        ("?status=nonsense", []),
+    ],
+)
+def test_mailings_are_found_and_sorted(
+    manager: User,
+    manager_client: Client,
+    alice: User,
+    bob: User,
+    query: str,
+    found: list[str],
+) -> None:
+    recipes.mailing(alice, title="Aa")
+    recipes.run(recipes.mailing(alice, title="Ab", status="running"), accepted=2)
+    lifecycle.hold(recipes.mailing(bob, title="Ba"), by=manager, reason="Spam")
+    recipes.mailing(bob, title="Bb")
+    assert titles(manager_client, query) == found
+
+
+def test_mailings_of_blocked_owners_are_marked_and_found(
+    manager_client: Client, mailing: Mailing
+) -> None:
+    User.objects.filter(pk=mailing.owner_id).update(
+        is_active=False, blocked_at=timezone.now(), block_reason="Spam"
+    )
+    assert titles(manager_client, "?stopped=yes") == ["Greetings"]
+    assert "Blocked" in manager_client.get(DASHBOARD).content.decode()
+
+
+def test_a_mailing_is_held_with_a_reason_that_its_owner_sees(
+    manager: User, manager_client: Client, alice_client: Client, mailing: Mailing
+) -> None:
+    answer = manager_client.post(address("hold", mailing), {"reason": " Spam <b> "})
+    assert answer["Location"] == DASHBOARD
+    mailing.refresh_from_db()
+    assert (mailing.held_by, mailing.hold_reason) == (manager, "Spam <b>")
+    assert mailing.held_at is not None
+    assert not mailing.is_live
+    page = alice_client.get(mailing.get_absolute_url()).content.decode()
+    assert "Spam &lt;b&gt;" in page
+    entry = AuditEntry.objects.get(action="mailing_held")
+    assert (entry.actor, entry.object_id, entry.reason) == (
+        manager,
+        mailing.pk,
+        "Spam <b>",
+    )
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "x" * 501, "a\x00b"])
+def test_a_hold_wants_a_reason_at_its_field(
+    manager_client: Client, mailing: Mailing, reason: str
+) -> None:
+    answer = manager_client.post(address("hold", mailing), {"reason": reason})
+    assert answer.status_code == 200
+    assert list(answer.context["form"].errors) == ["reason"]
+    mailing.refresh_from_db()
+    assert not mailing.is_held
+
+
+def test_what_can_not_be_held_says_why(
+    manager: User, manager_client: Client, mailing: Mailing
+) -> None:
+    lifecycle.hold(mailing, by=manager, reason="Spam")
+    answer = manager_client.post(address("hold", mailing), {"reason": "Again"})
+    assert answer.context["form"].non_field_errors() == ["The mailing is held already."]
+    mailing.refresh_from_db()
+    assert mailing.hold_reason == "Spam"
+
+
+def test_a_mailing_is_released_by_post_alone(
+    manager: User, manager_client: Client, mailing: Mailing
+) -> None:
+    lifecycle.hold(mailing, by=manager, reason="Spam")
+    url = address("release", mailing)
+    assert manager_client.get(url).status_code == 200
+    mailing.refresh_from_db()
+    assert mailing.is_held
+    assert manager_client.post(url)["Location"] == DASHBOARD
+    mailing.refresh_from_db()
+    assert mailing.is_live
+    again = manager_client.post(url)
+    assert again.context["form"].non_field_errors() == ["The mailing is not held."]
+
+
+def test_the_page_offers_what_is_possible(
+    manager: User, manager_client: Client, mailing: Mailing
+) -> None:
+    hold, release = address("hold", mailing), address("release", mailing)
+    page = manager_client.get(DASHBOARD).content.decode()
+    assert (hold in page, release in page) == (True, False)
+    lifecycle.hold(mailing, by=manager, reason="Spam")
+    page = manager_client.get(DASHBOARD).content.decode()
+    assert (hold in page, release in page) == (False, True)
+    Mailing.objects.update(
+        status="finished", held_at=None, held_by=None, hold_reason=""
+    )
+    page = manager_client.get(DASHBOARD).content.decode()
+    assert (hold in page, release in page) == (False, False)
+
+
+def test_a_manager_does_not_change_contents(
+    manager_client: Client, mailing: Mailing
+) -> None:
+    for name in ("update", "delete", "pause", "resume", "stop", "send"):
+        url = reverse(f"mailings:mailing-{name}", args=[mailing.pk])
+        assert manager_client.post(url).status_code == 403
+    assert manager_client.get(mailing.get_absolute_url()).status_code == 200
