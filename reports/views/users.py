@@ -7,10 +7,11 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from mailings import departure
+from mailings import departure, lifecycle
 from mailings.models import Mailing
 from mailsvc.views import CreatePage, DetailPage, TablePage, UpdatePage
 from reports import ledger, people
@@ -227,3 +228,4 @@ class UserUnblockPage(_UserPage, AskingPage):
 
     def confirmed(self) -> None:
         blocking.unblock(self.object, by=self.user)
+        lifecycle.settle(timezone.now())  # not only at the next sweep
