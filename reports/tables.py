@@ -73,6 +73,8 @@ class _ActionColumn(tables.Column):  # type: ignore[misc]
 class AllMailingsTable(BaseTable):
     """Of everybody; `total_…` are annotations of `ledger.with_totals`."""
 
+    label = _("Mailings")
+
     title = tables.Column(linkify=True)
     owner = tables.Column(order_by="owner__email")
     status = tables.Column()
@@ -159,6 +161,7 @@ class UserTable(BaseTable):
 
 
 class AuditTable(BaseTable):
+    label = _("Audit log")
     at = TimeColumn(seconds=True)
     actor_email = tables.Column(empty_values=())
 

@@ -84,7 +84,7 @@ class UserDetailPage(_UserPage, DetailPage):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         person = self.object
         return super().get_context_data(
-            badge=user_badge(person),
+            badge=user_badge(person).__html__(),
             roles=roles_of(person),
             may_manage=managing.may_manage(self.user, person),
             may_block=blocking.may_block(self.user, person),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from allauth.account.models import EmailAddress
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
@@ -15,6 +16,7 @@ from tests import recipes
 from tests.conftest import PASSWORD
 from tests.crash.conftest import Workers, judge, until
 from tests.support.smtp_server import SmtpProcess
+from users import blocking
 from users.models import User
 
 pytestmark = [
@@ -118,3 +120,30 @@ def test_a_block_ends_session_and_sending_and_unblocking_goes_on(
     until(lambda: _finished(mailing), seconds=75)
     judge(mailing.runs.get(), mail_server)
     assert len(mail_server.taken()) == RECIPIENTS
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_managers_pages_have_no_violations(
+    managers_page: Page, live_server: LiveServer, alice: User, manager: User, theme: str
+) -> None:
+    mailing = recipes.mailing(alice, title="News", status="running")
+    recipes.run(mailing, accepted=2, refused=1)
+    held = recipes.mailing(alice, title="Spam")
+    lifecycle.hold(held, by=manager, reason="Complaints")
+    blocked = User.objects.create_user("blocked@example.com")
+    blocking.block(blocked, by=manager, reason="Spam")
+    user = f"/manage/users/{alice.pk}/"
+    page, axe, found = managers_page, Axe(), {}
+    page.evaluate(f"localStorage.setItem('theme', '{theme}')")
+    for path in (
+        *("/manage/", "/manage/users/", "/manage/users/new/", "/manage/audit/"),
+        *(user, f"{user}edit/", f"{user}block/", f"{user}delete/"),
+        f"/manage/mailings/{mailing.pk}/hold/",
+        f"/manage/mailings/{held.pk}/release/",
+    ):
+        page.goto(f"{live_server.url}{path}")
+        expect(page.locator("h1")).to_have_count(1)
+        for violation in axe.run(page).response["violations"]:
+            nodes = [node["html"][:200] for node in violation["nodes"]]
+            found[path, violation["id"]] = nodes
+    assert found == {}

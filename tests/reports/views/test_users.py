@@ -107,6 +107,7 @@ def test_a_block_is_shown_with_time_author_and_reason(
         page = manager_client.get(url).content.decode()
         assert "Spam &lt;b&gt;" in page
         assert "manager@example.com" in page
+        assert "bg-danger-subtle" in page
 
 
 @pytest.mark.parametrize("rows", [1, 3])
