@@ -6,7 +6,7 @@ call the same ones; each is atomic and leaves the mailing's schedule right.
 import logging
 from datetime import datetime
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -99,6 +99,7 @@ def hold(mailing: Mailing, *, by: User, reason: str) -> None:
 
 @transaction.atomic
 def release(mailing: Mailing, *, by: User) -> None:
+    _lock(mailing)
     if not mailing.is_held:
         raise NotPossible(_("The mailing is not held."))
     mailing.held_at = mailing.held_by = None
@@ -115,13 +116,15 @@ def stop(mailing: Mailing, *, by: User) -> None:
     mailing.status = Mailing.Status.FINISHED
     mailing.save(update_fields=["status"])
     schedules.forget(mailing)
-    delivery.close(timezone.now())
+    delivery.cancel(mailing, reason=Delivery.Reason.STOPPED)
+    delivery.finish(mailing.pk, timezone.now())
     audit.record(AuditEntry.Action.MAILING_STOPPED, by=by, on=mailing)
 
 
 @transaction.atomic
 def delete(mailing: Mailing, *, by: User) -> None:
     """Removes the mailing; the history of its runs stays readable."""
+    _lock(mailing)
     schedules.forget(mailing)
     audit.record(AuditEntry.Action.MAILING_DELETED, by=by, on=mailing)
     if not mailing.runs.exists():
@@ -134,14 +137,18 @@ def delete(mailing: Mailing, *, by: User) -> None:
     mailing.save(update_fields=["deleted_at", "status", "message", "all_clients"])
     mailing.lists.clear()
     mailing.clients.clear()
-    delivery.close(timezone.now())
+    delivery.cancel(mailing, reason=Delivery.Reason.MAILING_DELETED)
+    delivery.finish(mailing.pk, timezone.now())
 
 
 @transaction.atomic
 def delete_client(client: Client, *, by: User) -> None:
     """Removes a client; deliveries that still wait are cancelled, history stays."""
+    own = Delivery.objects.filter(client=client)
+    # All of them before any run: who records outcomes locks in this order, too.
+    list(own.select_for_update().order_by("pk").values_list("pk"))
     delivery.end_waiting(
-        Delivery.objects.filter(client=client),
+        own,
         state=Delivery.State.CANCELLED,
         reason=Delivery.Reason.CLIENT_DELETED,
     )
@@ -217,12 +224,20 @@ def sweep(now: datetime) -> int:
     """
     delivery.recover(now)
     begun = sum(
-        begin_due(mailing, now=now) is not None
-        for mailing in Mailing.objects.live().due(now)
+        _begin_if_possible(each, now) for each in Mailing.objects.live().due(now)
     )
     schedules.heal(now)
     settle(now)
     return begun
+
+
+def _begin_if_possible(mailing: Mailing, now: datetime) -> bool:
+    """One mailing that can't be begun must not keep the others from it."""
+    try:
+        return begin_due(mailing, now=now) is not None
+    except (DatabaseError, ArithmeticError, LookupError, TypeError, ValueError):
+        logger.exception("Mailing %s could not be begun.", mailing.pk)
+        return False
 
 
 # --- What several of them need ---
@@ -236,13 +251,16 @@ def _reschedule(mailing: Mailing) -> None:
 
 
 def _has_more_to_come(mailing: Mailing) -> bool:
-    last = mailing.runs.order_by("-scheduled_for").first()
-    if timezone.now() >= mailing.end_at:
-        return False
-    return last is None or mailing.next_occurrence(last.scheduled_for) is not None
+    return timezone.now() < mailing.end_at and mailing.next_due() is not None
+
+
+def _lock(mailing: Mailing) -> None:
+    """The mailing as it is now, and as nobody else changes it meanwhile."""
+    mailing.refresh_from_db(from_queryset=Mailing.objects.select_for_update())
 
 
 def _require_unfinished(mailing: Mailing) -> None:
+    _lock(mailing)
     if mailing.is_deleted:
         raise NotPossible(_("The mailing was deleted."))
     if mailing.status == Mailing.Status.FINISHED:

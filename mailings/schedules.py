@@ -55,6 +55,9 @@ def sync(mailing: Mailing, *, now: datetime | None = None) -> None:
 
 def next_alarm(mailing: Mailing, now: datetime) -> datetime:
     """The next occurrence, or the end of the window once there is none."""
+    is_begun = mailing.status != Mailing.Status.CREATED
+    if is_begun and mailing.periodicity == Mailing.Periodicity.ONCE:
+        return mailing.end_at
     return mailing.next_occurrence(now) or mailing.end_at
 
 
@@ -94,7 +97,8 @@ def start_soon(mailing: Mailing) -> None:
 
 def wake() -> None:
     """Asks the worker to send what is due. Cheap; one too many does no harm."""
-    if OrmQ.objects.count() >= UNHEARD:
+    # Locked rows are at work, or left by a worker that died.
+    if OrmQ.objects.filter(lock__lte=timezone.now()).count() >= UNHEARD:
         return
     for _ in range(settings.DELIVERY["pumps"]):
         async_task("mailings.tasks.pump")

@@ -251,8 +251,8 @@ Q_CLUSTER = {
     "orm": "default",  # the alias of our tables: a second one fires schedules for ever
     "workers": 4,
     "queue_limit": 4,
-    "timeout": 480,
-    "retry": 1800,
+    "timeout": 900,
+    "retry": 3600,
     "max_attempts": 1,
     "ack_failures": True,
     "catch_up": False,

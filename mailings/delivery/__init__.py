@@ -19,7 +19,7 @@ The engine: models and SMTP. It knows no request, no form and no Django-Q2.
     pump      the loop that joins them
 """
 
-from mailings.delivery.closing import close, end_waiting
+from mailings.delivery.closing import cancel, close, end_waiting, finish
 from mailings.delivery.plan import begin_due_run, begin_run, closing_time
 from mailings.delivery.pump import PumpReport, pump
 from mailings.delivery.recover import recover
@@ -29,9 +29,11 @@ __all__ = [
     "PumpReport",
     "begin_due_run",
     "begin_run",
+    "cancel",
     "close",
     "closing_time",
     "end_waiting",
+    "finish",
     "has_work",
     "next_due_at",
     "pump",

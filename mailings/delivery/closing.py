@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q
 
 from mailings.delivery.books import move
+from mailings.delivery.plan import put_down_missed
 from mailings.models import Delivery, Mailing, Run
 from mailings.models.delivery import DeliveryQuerySet
+from mailings.models.run import RunQuerySet
 
 
 def end_waiting(
@@ -46,40 +47,51 @@ def close(now: datetime) -> list[Mailing]:
     _expire(now)
     _cancel_stopped()
     _cancel_orphans()
-    finished = _finish_runs(now)
-    over = Mailing.objects.unfinished().filter(
-        Q(end_at__lte=now) | Q(pk__in=[run.mailing_id for run in finished])
-    )
-    return [mailing for mailing in over if _finish(mailing, now)]
+    over = Mailing.objects.unfinished().filter(end_at__lte=now)
+    done = _with_nothing_open(Run.objects.all())
+    concerned = {*over.values_list("pk", flat=True)}
+    concerned.update(done.values_list("mailing_id", flat=True))
+    finished = (finish(mailing_id, now) for mailing_id in sorted(concerned))
+    return [mailing for mailing in finished if mailing is not None]
+
+
+def cancel(mailing: Mailing, *, reason: str) -> None:
+    """Cancels what still waits of a mailing that was ended; its runs finish."""
+    _end_runs(mailing.runs.unfinished(), state=Delivery.State.CANCELLED, reason=reason)
 
 
 def _expire(now: datetime) -> None:
-    for run in Run.objects.over(now):
-        # Recipients that were not selected in time are none: nothing was promised.
-        Run.objects.filter(pk=run.pk, state=Run.State.PLANNING).update(
-            state=Run.State.SENDING
-        )
-        end_waiting(
-            Delivery.objects.filter(run=run),
-            state=Delivery.State.EXPIRED,
-            reason=Delivery.Reason.WINDOW_OVER,
-        )
+    _end_runs(
+        Run.objects.over(now),
+        state=Delivery.State.EXPIRED,
+        reason=Delivery.Reason.WINDOW_OVER,
+    )
 
 
 def _cancel_stopped() -> None:
-    """What still waits of mailings that were stopped or deleted."""
     ended = Run.objects.unfinished().filter(mailing__status=Mailing.Status.FINISHED)
-    ended.filter(state=Run.State.PLANNING).update(state=Run.State.SENDING)
     for deleted, reason in (
         (False, Delivery.Reason.STOPPED),
         (True, Delivery.Reason.MAILING_DELETED),
     ):
-        runs = ended.filter(mailing__deleted_at__isnull=not deleted)
-        end_waiting(
-            Delivery.objects.filter(run__in=runs),
+        _end_runs(
+            ended.filter(mailing__deleted_at__isnull=not deleted),
             state=Delivery.State.CANCELLED,
             reason=reason,
         )
+
+
+def _end_runs(runs: RunQuerySet, *, state: str, reason: str) -> None:
+    """Deliveries first and their runs after them, in the order of all who lock both."""
+    keys = list(runs.values_list("pk", flat=True))
+    if not keys:
+        return
+    with transaction.atomic():
+        end_waiting(Delivery.objects.filter(run__in=keys), state=state, reason=reason)
+        # Recipients that were not selected in time are none: nothing was promised.
+        planning = Run.objects.filter(pk__in=keys, state=Run.State.PLANNING)
+        for pk in planning.order_by("pk").values_list("pk", flat=True):
+            Run.objects.filter(pk=pk).update(state=Run.State.SENDING)
 
 
 def _cancel_orphans() -> None:
@@ -92,26 +104,27 @@ def _cancel_orphans() -> None:
     )
 
 
-def _finish_runs(now: datetime) -> list[Run]:
-    done = Run.objects.filter(state=Run.State.SENDING, pending=0, sending=0, deferred=0)
-    return [
-        run
-        for run in done
-        if Run.objects.filter(
-            pk=run.pk, state=Run.State.SENDING, pending=0, sending=0, deferred=0
-        ).update(state=Run.State.FINISHED, finished_at=now)
-    ]
+def _with_nothing_open(runs: RunQuerySet) -> RunQuerySet:
+    return runs.filter(state=Run.State.SENDING, pending=0, sending=0, deferred=0)
 
 
-def _finish(mailing: Mailing, now: datetime) -> bool:
-    """Finishes the mailing if its window is over or nothing is left to come."""
-    if mailing.runs.unfinished().exists():
-        return False
-    last = mailing.runs.order_by("-scheduled_for").first()
-    due = mailing.next_occurrence(last.scheduled_for) if last else mailing.start_at
-    if now < mailing.end_at and due is not None:
-        return False
-    mailing.status = Mailing.Status.FINISHED
-    return bool(
-        Mailing.objects.unfinished().filter(pk=mailing.pk).update(status=mailing.status)
+@transaction.atomic
+def finish(mailing_id: int, now: datetime) -> Mailing | None:
+    """
+    Finishes the runs with nothing open, and the mailing with them if nothing is left
+    to come or its window is over; then returns it.
+    """
+    mailing = Mailing.objects.select_for_update().get(pk=mailing_id)
+    _with_nothing_open(Run.objects.filter(mailing=mailing)).update(
+        state=Run.State.FINISHED, finished_at=now
     )
+    is_ended = mailing.status == Mailing.Status.FINISHED
+    if is_ended or mailing.runs.unfinished().exists():
+        return None
+    if now >= mailing.end_at:
+        put_down_missed(mailing, now)
+    elif mailing.next_due() is not None:
+        return None
+    mailing.status = Mailing.Status.FINISHED
+    mailing.save(update_fields=["status"])
+    return mailing

@@ -7,6 +7,7 @@ nor dots at line starts nor 8-bit characters can meet an SMTP server.
 """
 
 import base64
+import contextlib
 import re
 import secrets
 from collections.abc import Mapping
@@ -84,7 +85,8 @@ class Composer:
             "Precedence": "bulk",
             "Auto-Submitted": "auto-generated",
         }
-        if text.sender_email:
+        with contextlib.suppress(ValidationError):  # not every address can be a header
+            validate_mailbox(text.sender_email)
             headers["Reply-To"] = f"<{text.sender_email}>"
         return "".join(f"{name}: {value}\r\n" for name, value in headers.items())
 

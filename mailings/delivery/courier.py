@@ -6,6 +6,7 @@ come out. Nothing here knows what a database is.
 """
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -25,8 +26,8 @@ _BREAKS_PER_LETTER = 3
 _PAUSE_AFTER_FAILURE = 0.5  # seconds until the same connection is tried again
 
 
-class LeaseLost(Exception):
-    """Somebody else may have taken over what this pump had claimed."""
+class NotBegun(Exception):
+    """The body may not leave: the lease is lost, or the journal can't be written."""
 
 
 @dataclass(slots=True)
@@ -71,6 +72,8 @@ class Courier:
         self._seats = connections
         self._news = threading.Event()
         self._lease_until = 0.0
+        self._handed_over: set[int] = set()  # bodies without an outcome yet
+        self.failure = ""  # why nothing is handed over any more; ours, not the server's
         self._closing = self._has_worked = False
         self._ready: asyncio.Event
         self._welcome: asyncio.Event
@@ -91,7 +94,7 @@ class Courier:
     def submit(self, letters: Iterable[Letter]) -> None:
         with self._lock:
             self._letters.extend(letters)
-        self._loop.call_soon_threadsafe(self._ready.set)
+        self._call(self._ready.set)
 
     @property
     def backlog(self) -> int:
@@ -134,8 +137,13 @@ class Courier:
         """Ends the connections after what is in hand. Once is enough."""
         if not self._closing:
             self._closing = True
-            self._loop.call_soon_threadsafe(self._wake_all)
+            self._call(self._wake_all)
             self._thread.join()
+
+    def _call(self, function: Callable[[], None]) -> None:
+        """In the courier's thread, unless that has ended."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(function)
 
     # --- the courier's own thread ---
 
@@ -177,9 +185,14 @@ class Courier:
                     if not proven and not await self._go_on_after(failure):
                         return
                     proven = False
-                except (LeaseLost, OSError) as error:
-                    logger.error("Nothing is handed over any more: %s", error)
+                except NotBegun as reason:
                     self._give_back(letter)
+                    self._give_up(str(reason))
+                except Exception as error:
+                    logger.exception("A connection's task failed.")
+                    self._account_for(letter, error)
+                    self._give_up(str(error) or type(error).__name__)
+                if self.failure:
                     return
         finally:
             self._leave()
@@ -187,7 +200,7 @@ class Courier:
                 await connection.close()
 
     async def _next_letter(self) -> Letter | None:
-        while not self._closing:
+        while not (self._closing or self.failure):
             with self._lock:
                 if self._letters and clock() < self._lease_until:
                     self._in_hand += 1
@@ -209,9 +222,13 @@ class Courier:
         def before_body() -> None:
             # First on record, then a last look at the lease: whoever took it over
             # meanwhile finds this letter in doubt, and not among the unsent.
-            self._journal.handing_over(letter.delivery_id)
-            if clock() >= self._lease_until:
-                raise LeaseLost("The lease has run out.")
+            try:
+                self._journal.handing_over(letter.delivery_id)
+            except OSError as error:
+                raise NotBegun(f"The journal can't be written: {error}") from error
+            if clock() >= self._lease_until or self._journal.is_taken:
+                raise NotBegun("The lease has run out.")
+            self._handed_over.add(letter.delivery_id)
 
         exchange = await connection.send(letter, before_body=before_body)
         verdict = outcome(exchange)
@@ -219,7 +236,7 @@ class Courier:
             verdict = self._blame(letter, verdict) or verdict
         if not verdict.is_attempt:
             if exchange.phase is Phase.DOT:
-                self._journal.not_taken(letter.delivery_id)
+                self._note_not_taken(letter)
             raise Failed(exchange)
         self._deliver_result(
             Result(
@@ -247,8 +264,34 @@ class Courier:
             verdict.text,
         )
 
+    def _note_not_taken(self, letter: Letter) -> None:
+        self._handed_over.discard(letter.delivery_id)
+        # Without the line it would be in doubt after a kill, and not doubled.
+        with contextlib.suppress(OSError):
+            self._journal.not_taken(letter.delivery_id)
+
+    def _account_for(self, letter: Letter, error: Exception) -> None:
+        """After a failure of our own: sent, perhaps, or certainly not begun."""
+        if letter.delivery_id not in self._handed_over:
+            self._give_back(letter)
+            return
+        unknown = Outcome(Verdict.UNKNOWN, Phase.DOT, None, "", repr(error))
+        self._deliver_result(Result(letter.delivery_id, unknown, datetime.now(UTC), 0))
+
+    def _give_up(self, reason: str) -> None:
+        """Ends all seats: here, not at the server, something is wrong."""
+        logger.error("Nothing is handed over any more: %s", reason)
+        with self._lock:
+            self.failure = reason
+            self._news.set()
+        self._wake_all()
+
     def _deliver_result(self, result: Result) -> None:
-        self._journal.received(result)
+        self._handed_over.discard(result.delivery_id)
+        try:
+            self._journal.received(result)
+        except OSError as error:  # the result counts, and is the last one
+            self._give_up(f"The journal can't be written: {error}")
         with self._lock:
             self._has_worked = True
             self._in_hand -= 1
@@ -260,6 +303,7 @@ class Courier:
         with self._lock:
             self._in_hand -= 1
             self._letters.append(letter)
+        self._ready.set()  # another seat may be waiting for work
 
     async def _go_on_after(self, failure: Failed) -> bool:
         """

@@ -36,6 +36,7 @@ class Testimony:
 
     results: dict[int, Result]
     in_doubt: frozenset[int]
+    is_whole: bool = True  # else there may be more that it can't tell
 
 
 class Journal:
@@ -47,6 +48,7 @@ class Journal:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         self._file = os.open(path, flags, 0o600)
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._is_broken = False
 
     @classmethod
     def create(cls, directory: Path) -> "Journal":
@@ -76,9 +78,17 @@ class Journal:
         self._write(f"R {json.dumps(fields)}\n".encode())
 
     def _write(self, line: bytes) -> None:
+        if self._is_broken:
+            raise OSError("The journal can't be written to.")
         written = os.write(self._file, line)
         if written != len(line):  # the disk is full in the middle of a line
+            self._is_broken = True
             raise OSError(f"Only {written} of {len(line)} bytes were written.")
+
+    @property
+    def is_taken(self) -> bool:
+        """Somebody has begun to recover from it: nothing more may be handed over."""
+        return not self.path.exists()
 
     def close(self, *, forget: bool) -> None:
         """`forget` it when all that it tells is in the database."""
@@ -103,25 +113,45 @@ def owner_is_dead(path: Path) -> bool:
         os.close(file)
 
 
+def take(path: Path) -> Path:
+    """
+    Puts the journal aside before it is read. Its pump, should it live, looks for it
+    before each body: a fence that no clock has a part in.
+    """
+    taken = path.with_suffix(".taken")
+    if not taken.exists():
+        path.rename(taken)
+    return taken
+
+
 def read(path: Path) -> Testimony:
     """What the journal at `path` says. A line that was cut short counts as unsaid."""
     results: dict[int, Result] = {}
     handed_over: set[int] = set()
+    is_whole = True
     with path.open("rb") as lines:
         for line in lines:
             if not line.endswith(b"\n"):
                 break
-            if line.startswith(b"R "):
-                result = _parse(line[2:])
-                results[result.delivery_id] = result
-                continue
-            delivery_id = int(line[2:])
-            results.pop(delivery_id, None)
-            if line.startswith(b"D "):
-                handed_over.add(delivery_id)
-            else:
-                handed_over.discard(delivery_id)
-    return Testimony(results, frozenset(handed_over - results.keys()))
+            try:
+                _note(line, results, handed_over)
+            except ValueError:
+                is_whole = False
+    return Testimony(results, frozenset(handed_over - results.keys()), is_whole)
+
+
+def _note(line: bytes, results: dict[int, Result], handed_over: set[int]) -> None:
+    kind, _, rest = line.partition(b" ")
+    if kind == b"R":
+        result = _parse(rest)
+        results[result.delivery_id] = result
+        return
+    delivery_id = int(rest)
+    results.pop(delivery_id, None)
+    if kind == b"D":
+        handed_over.add(delivery_id)
+    else:
+        handed_over.discard(delivery_id)
 
 
 def _parse(line: bytes) -> Result:

@@ -51,13 +51,11 @@ def _locked(mailing: Mailing) -> Mailing:
 
 def _missed_occurrences(mailing: Mailing, now: datetime) -> list[datetime]:
     """Those due by now that have no run yet, nor has any later one."""
-    last = mailing.runs.order_by("-scheduled_for").first()
-    after = last.scheduled_for if last else None
     found = []
-    for occurrence in mailing.occurrences_after(after):
-        if occurrence > now:
-            break
-        found.append(occurrence)
+    due = mailing.next_due()
+    while due is not None and due <= now:
+        found.append(due)
+        due = mailing.next_after(due)
     return found
 
 
@@ -66,6 +64,15 @@ def _may_be_made_up(mailing: Mailing, occurrence: datetime, now: datetime) -> bo
     if occurrence < mailing.created_at and not mailing.runs.exists():
         return True
     return now - occurrence <= mailing.catch_up_limit
+
+
+def put_down_missed(mailing: Mailing, now: datetime) -> None:
+    """
+    The window is over: what it still wanted was missed. The mailing must be locked.
+    """
+    for occurrence in _missed_occurrences(mailing, now):
+        if occurrence >= mailing.created_at:
+            _put_down_as_missed(mailing, occurrence, now)
 
 
 def _put_down_as_missed(mailing: Mailing, occurrence: datetime, now: datetime) -> None:

@@ -29,6 +29,7 @@ from mailings.models import Lease, Run
 logger = logging.getLogger(__name__)
 
 _COMMIT_EVERY = 0.2  # seconds between commits while outcomes trickle in
+_PLAN_FOR = 0.5  # seconds of planning between looks at everything else
 _AFTER_BREAK = timedelta(minutes=1)
 _LOOK_EVERY = 1.0  # seconds between looks at holds, pauses, blocks and the lease
 
@@ -127,6 +128,8 @@ class Pump:
         if self._claiming:
             self._plan()
             self._claim()
+        else:  # a connection may have handed a letter back meanwhile
+            self._recall(lambda letter: True)
         self._take_in(self.courier.collect(_COMMIT_EVERY if self._is_busy else 0))
         more_to_claim = self._planning or not self._is_dry
         return self._is_busy or (self._claiming and more_to_claim)
@@ -142,11 +145,14 @@ class Pump:
         runs = Run.objects.allowed_to_send().filter(state=Run.State.PLANNING)
         if self.runs is not None:
             runs = runs.filter(pk__in=self.runs)
-        now = timezone.now()
-        more = [expand(run_id, now) for run_id in runs.values_list("pk", flat=True)]
-        self._planning = any(more)
-        if more:
+        self._planning = False
+        until = clock() + _PLAN_FOR
+        for run_id in runs.order_by("pk").values_list("pk", flat=True):
             self._nothing_due_until = 0.0
+            self._planning |= expand(run_id, timezone.now())
+            if clock() >= until:  # the lease, and what is sent already, can't wait
+                self._planning = True
+                break
 
     def _claim(self) -> None:
         """Keeps the courier supplied with what it sends in a second or two."""
@@ -175,6 +181,9 @@ class Pump:
                 )
             except NotComposed as error:
                 self._record_not_composed(each, str(error))
+            except Exception as error:  # one recipient must not stop the others
+                logger.exception("Delivery %s was not composed.", each.delivery_id)
+                self._record_not_composed(each, repr(error))
             else:
                 letters.append(letter)
         return letters
@@ -195,9 +204,13 @@ class Pump:
         """Outcomes into the database; the server's failures to the circuit."""
         if takings.results:
             self._record(takings.results)
-            if not self._server_is_well:
-                circuit.succeeded(self.server)
-                self._server_is_well = True
+        lost = [each.outcome for each in takings.results if each.outcome.is_unknown]
+        if lost and len(lost) == len(takings.results):
+            # A server that takes mail and never answers must not get all of it.
+            takings.troubles += lost
+        elif takings.results and not self._server_is_well:
+            circuit.succeeded(self.server)
+            self._server_is_well = True
         for trouble in takings.troubles:
             logger.warning("%s: %s", self.server, circuit.in_words(trouble))
             self._server_is_well = False
@@ -206,6 +219,9 @@ class Pump:
                 self._drain()
                 break
         if not self.courier.has_connections:
+            self.report.server_error = (
+                self.report.server_error or self.courier.failure or None
+            )
             self._drain()
 
     def _record(self, results: list[Result]) -> None:

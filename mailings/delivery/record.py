@@ -54,6 +54,7 @@ def record(
                 pk__in=[result.delivery_id for result in results], lease=lease
             )
             .select_for_update()
+            .order_by("pk")
             .values_list("pk", "run_id", "attempt_count"),
         )
     }

@@ -80,6 +80,10 @@ class Outcome:
     text: str
 
     @property
+    def is_unknown(self) -> bool:
+        return self.verdict is Verdict.UNKNOWN
+
+    @property
     def is_attempt(self) -> bool:
         """Says something about the recipient, so that it counts as a try."""
         return self.verdict not in (Verdict.SERVER, Verdict.ACCOUNT)
@@ -165,6 +169,8 @@ _PROTOCOL_ERRORS = frozenset({500, 501, 502, 503, 504, 555})
 # RFC 3463 3.8 X.7.0; X.1.7 and X.1.8 bad sender; Outlook's 5.7.515 (no DMARC).
 _ACCOUNT_CODES = frozenset({530, 535, 538})
 _ACCOUNT_ENHANCED = frozenset({"5.7.0", "5.1.7", "5.1.8", "5.7.515"})
+# RFC 3463 3.2: the destination address itself; 5.5.2 is how some say "bad syntax".
+_ADDRESS_CODES = ("5.1.1", "5.1.2", "5.1.3", "5.1.4", "5.1.6", "5.1.10", "5.5.2")
 
 
 def _permanent(phase: Phase, reply: Reply) -> Verdict:
@@ -172,6 +178,8 @@ def _permanent(phase: Phase, reply: Reply) -> Verdict:
         return Verdict.SERVER  # 554 as a greeting: "no service here" (RFC 5321 3.1)
     if phase in (Phase.TLS, Phase.AUTH):
         return Verdict.ACCOUNT
+    if phase is Phase.RCPT and reply.enhanced_code.startswith(_ADDRESS_CODES):
+        return Verdict.REFUSED
     if reply.code in _PROTOCOL_ERRORS:
         return Verdict.SERVER
     if phase is Phase.MAIL:  # 550, 552, 553 of the sender: RFC 5321 4.3.2

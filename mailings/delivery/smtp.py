@@ -15,7 +15,14 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from mailings.delivery.replies import Exchange, Garbled, Phase, Reply, take_reply
+from mailings.delivery.replies import (
+    BYTES_LIMIT,
+    Exchange,
+    Garbled,
+    Phase,
+    Reply,
+    take_reply,
+)
 
 # What can go wrong with a host name, a socket, TLS or the peer's bytes. UnicodeError:
 # a host label that is empty or too long; ValueError covers it and certificate errors.
@@ -70,11 +77,17 @@ class _Wire(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - for mypy
         self.transport = transport
-        # High mark 0: pause_writing tells that something has not left yet.
-        transport.set_write_buffer_limits(high=0)
+        # pause_writing shall tell that something has not left yet. Over TLS a mark of
+        # 0 makes asyncio say so at every second write, even when all has left.
+        is_encrypted = transport.get_extra_info("ssl_object") is not None
+        transport.set_write_buffer_limits(high=1 if is_encrypted else 0, low=0)
+        self._flushed = True
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data
+        if len(self.buffer) > 2 * BYTES_LIMIT:  # nobody reads that much
+            self.lost = "The server does not stop talking."
+            self.transport.abort()
         self._wake()
 
     def eof_received(self) -> bool:
@@ -281,6 +294,8 @@ class Connection:
     async def _body(self, letter: Letter) -> Exchange:
         handed_over = False
         try:
+            if self._wire.buffer:  # it would be taken for the reply to the dot
+                raise Garbled("The server replied to something that was not said.")
             self._wire.transport.write(letter.content + b".\r\n")
             await self._wire.flush(self._timeouts["body"])
             handed_over = True

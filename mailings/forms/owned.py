@@ -26,6 +26,23 @@ class OwnedForm(forms.ModelForm):  # type: ignore[type-arg]
         # Fields with more rows than a form can show: how many; they stay as they are.
         self.kept: dict[str, int] = {}
 
+    def save(self, commit: bool = True) -> Any:  # noqa: FBT001, FBT002 - Django's
+        """
+        Only what the form shows is written: a hold, or a new status, that came while
+        somebody was editing stays.
+        """
+        if self.instance.pk is None or not commit:
+            return super().save(commit)
+        super().save(commit=False)
+        written = {
+            field.name
+            for field in self.instance._meta.concrete_fields
+            if field.name in self.fields or getattr(field, "auto_now", False)
+        }
+        self.instance.save(update_fields=written)
+        self.save_m2m()
+        return self.instance
+
     def offer(self, name: str, rows: "QuerySet[Any]") -> None:
         """Lets the picker `name` choose among `rows`."""
         field: Any = self.fields[name]

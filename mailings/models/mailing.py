@@ -43,7 +43,7 @@ class MailingQuerySet(OwnedQuerySet["Mailing"]):
         return [
             mailing
             for mailing in rows.iterator()
-            if (due := mailing.next_occurrence(mailing.last_occurrence))  # type: ignore[attr-defined]
+            if (due := mailing.next_after(mailing.last_occurrence))  # type: ignore[attr-defined]
             and due <= now
         ]
 
@@ -206,6 +206,21 @@ class Mailing(models.Model):
 
     def next_occurrence(self, moment: datetime | None) -> datetime | None:
         return next(self.occurrences_after(moment), None)
+
+    def next_after(self, last: datetime | None) -> datetime | None:
+        """
+        The next occurrence that wants a run, if `last` is the newest that has one.
+
+        One run of a single mailing is enough, even if its start is moved.
+        """
+        if last is not None and self.periodicity == self.Periodicity.ONCE:
+            return None
+        return self.next_occurrence(last)
+
+    def next_due(self) -> datetime | None:
+        """The next occurrence that wants a run."""
+        newest = self.runs.aggregate(newest=models.Max("scheduled_for"))["newest"]
+        return self.next_after(newest)
 
     def recipients(self) -> models.QuerySet[Client]:
         """The clients named in the settings, each once."""

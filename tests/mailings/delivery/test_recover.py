@@ -142,6 +142,7 @@ def test_a_pump_on_another_machine_is_left_to_its_own_recovery(
     run = given_run(3)
     pump = DeadPump(run, settings.DELIVERY["journal_dir"], host="elsewhere")
     pump.die()
+    pump.journal.path.unlink()  # it is not here, that is
     soon, much_later = timedelta(minutes=2), timedelta(minutes=12)
     assert delivery.recover(timezone.now() + soon) == 0
     assert delivery.recover(timezone.now() + much_later) == 1
