@@ -44,7 +44,8 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
     list_filter = ("is_active", "is_staff", "groups")
     search_fields = ("email", "full_name")
     ordering = ("email",)
-    readonly_fields = ("last_login", "date_joined")
+    # Blocking, deleting: the managers' pages know the rules and keep the history.
+    readonly_fields = ("is_active", "last_login", "date_joined")
     form = UserForm
     add_form = NewUserForm
     fieldsets = (
@@ -59,6 +60,11 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
     add_fieldsets = (
         (None, {"fields": ("email", "usable_password", "password1", "password2")}),
     )
+
+    def has_delete_permission(
+        self, request: HttpRequest, obj: User | None = None
+    ) -> bool:
+        return False
 
     def save_model(
         self,

@@ -38,7 +38,7 @@ class _Existing:
     def get_queryset(self) -> "QuerySet[Any]":
         rows: Any = super().get_queryset()  # type: ignore[misc]
         existing: QuerySet[Any] = rows.existing()
-        return existing.select_related("owner", "message")
+        return existing.select_related("owner", "message", "held_by")
 
 
 class VisibleMailings(_Existing, Visible):

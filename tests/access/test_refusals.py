@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from mailings import lifecycle
 from mailings.models import Mailing, Message
 from tests import recipes
 from users import permissions
@@ -117,3 +118,17 @@ def test_lists_show_managers_their_own_work(
 ) -> None:
     page = manager_client.get(reverse("mailings:mailing-list"))
     assert "A mailing of" not in page.content.decode()
+
+
+def test_the_owner_reads_who_held_the_mailing_and_why_and_cannot_lift_it(
+    mailing: Mailing, manager: User, alice_client: Client, manager_client: Client
+) -> None:
+    lifecycle.hold(mailing, by=manager, reason="Too many complaints")
+    owners = alice_client.get(mailing.get_absolute_url()).content.decode()
+    assert "Too many complaints" in owners
+    assert "manager@example.com" in owners
+    release = reverse("reports:manage-mailing-release", args=[mailing.pk])
+    assert release not in owners
+    assert alice_client.post(release).status_code == 403
+    managers = manager_client.get(mailing.get_absolute_url()).content.decode()
+    assert release in managers
