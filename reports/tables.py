@@ -76,7 +76,7 @@ class AllMailingsTable(BaseTable):
     label = _("Mailings")
 
     title = tables.Column(linkify=True)
-    owner = tables.Column(order_by="owner__email")
+    owner = tables.Column(verbose_name=_("Owner"), order_by="owner__email")
     status = tables.Column()
     end_at = TimeColumn()
     total_planned = NumberColumn(verbose_name=_("Planned"))

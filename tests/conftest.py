@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 from django.contrib.auth.models import Group
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client, override_settings
+from django.utils import translation
 from pytest_django.fixtures import Settings
 
 from mailsvc import shutdown
@@ -58,6 +60,13 @@ def _nothing_left_over() -> Iterator[None]:
     else:
         cache.clear()
     shutdown.reset()
+
+
+@pytest.fixture(autouse=True)
+def _own_language() -> Iterator[None]:
+    """A page's language stays switched on in its thread: no other test shall see it."""
+    with translation.override(django_settings.LANGUAGE_CODE):
+        yield
 
 
 @pytest.fixture(autouse=True)

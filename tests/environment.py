@@ -45,6 +45,7 @@ def _cache_url(var_dir: Path) -> str:
 BASE_DIR = _base_dir()
 VAR_DIR = BASE_DIR / (_WORKER or "alone")
 VAR_DIR.mkdir()
+(VAR_DIR / "static").mkdir()  # WhiteNoise warns if it is not there
 os.environ |= {
     "VAR_DIR": str(VAR_DIR),
     "CACHE_URL": _cache_url(VAR_DIR),

@@ -9,10 +9,9 @@ from allauth.account.models import EmailAddress
 from playwright.sync_api import Browser, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
-from tests.support.pages import collected_files, own_language
 from users.models import User
 
-__all__ = ["chromium", "collected_files", "own_language", "page", "signed_in"]
+__all__ = ["chromium", "page", "signed_in"]
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 

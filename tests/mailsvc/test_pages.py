@@ -12,10 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from tests import recipes
-from tests.support.pages import collected_files, own_language
 from users.models import User
-
-pytestmark = pytest.mark.usefixtures(collected_files.__name__, own_language.__name__)
 
 PUBLIC = ["account_login", "account_reset_password"]
 OWN = [

@@ -164,8 +164,10 @@ class Command(qcluster.Command):  # type: ignore[misc] # django_q has no types
         try:
             OrmQ.objects.exists()
             if ring:
-                # What was left over is looked for at once; Q2's first tick is in 30 s.
-                async_task("mailings.tasks.sweep")
+                # What was left over is looked for at once, and the canary sings: the
+                # first tick of Q2 is in 30 s.
+                for task in ("sweep", "canary"):
+                    async_task(f"mailings.tasks.{task}")
         except DatabaseError as error:
             raise CommandError(
                 f"The worker needs the database, which does not answer: {error}".strip()

@@ -6,10 +6,9 @@ import pytest
 
 from mailings.models import Client, ClientList, Delivery, Mailing, Message, Run
 from tests import recipes
-from tests.support.pages import collected_files, own_language
 from users.models import User
 
-__all__ = ["Things", "collected_files", "own_language", "things"]
+__all__ = ["Things", "things"]
 
 
 @dataclass(frozen=True)
