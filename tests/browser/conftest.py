@@ -16,8 +16,8 @@ __all__ = ["chromium", "page", "signed_in"]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
-# Not for the whole session: as long as it lives this thread has an event loop, and other
-# tests' processes would inherit what is set for that.
+# Not for the whole session: as long as it lives this thread has an event loop, and
+# other tests' processes would inherit what is set for that.
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     path = next(filter(None, map(shutil.which, NAMES)), None)
