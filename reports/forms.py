@@ -9,7 +9,6 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from mailings.validators import validate_one_line
 from users import managing
 from users.models import User
 
@@ -36,7 +35,6 @@ class _RolesForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, by: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.by = by
-        self.fields["full_name"].validators.append(validate_one_line)
         if not by.is_superuser:
             del self.fields["groups"]
 

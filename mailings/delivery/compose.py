@@ -21,7 +21,7 @@ from django.utils import timezone
 from mailings import placeholders
 from mailings.delivery.smtp import Letter
 from mailings.models import Run
-from mailings.validators import one_line, validate_mailbox
+from mailsvc.validators import one_line, validate_mailbox
 
 _ATOM_TEXT = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 # An encoded-word is at most 75 characters (RFC 2047 2); 45 bytes make 60 of base64.

@@ -4,7 +4,7 @@ import django.db.models.deletion
 import django.db.models.functions.text
 import mailings.models.message
 import mailings.models.run
-import mailings.validators
+import mailsvc.validators
 import timezone_field.fields
 from django.conf import settings
 from django.db import migrations, models
@@ -64,8 +64,8 @@ class Migration(migrations.Migration):
             name='Client',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('email', models.CharField(max_length=254, validators=[mailings.validators.validate_mailbox], verbose_name='e-mail')),
-                ('full_name', models.CharField(max_length=150, validators=[mailings.validators.validate_one_line], verbose_name='full name')),
+                ('email', models.CharField(max_length=254, validators=[mailsvc.validators.validate_mailbox], verbose_name='e-mail')),
+                ('full_name', models.CharField(max_length=150, validators=[mailsvc.validators.validate_one_line], verbose_name='full name')),
                 ('comment', models.TextField(blank=True, max_length=1000, verbose_name='comment')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
                 ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='clients', to=settings.AUTH_USER_MODEL)),
@@ -80,7 +80,7 @@ class Migration(migrations.Migration):
             name='ClientList',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, validators=[mailings.validators.validate_one_line], verbose_name='name')),
+                ('name', models.CharField(max_length=100, validators=[mailsvc.validators.validate_one_line], verbose_name='name')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
                 ('clients', models.ManyToManyField(blank=True, related_name='lists', to='mailings.client', verbose_name='clients')),
                 ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='client_lists', to=settings.AUTH_USER_MODEL)),
@@ -134,7 +134,7 @@ class Migration(migrations.Migration):
             name='Message',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('subject', models.CharField(max_length=255, validators=[mailings.validators.validate_one_line, mailings.models.message.validate_placeholders], verbose_name='subject')),
+                ('subject', models.CharField(max_length=255, validators=[mailsvc.validators.validate_one_line, mailings.models.message.validate_placeholders], verbose_name='subject')),
                 ('body', models.TextField(max_length=200000, validators=[mailings.models.message.validate_placeholders], verbose_name='text')),
                 ('body_html', models.TextField(blank=True, help_text='Optional. Mail programs that show HTML show this instead.', max_length=500000, validators=[mailings.models.message.validate_placeholders], verbose_name='HTML version')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
@@ -151,7 +151,7 @@ class Migration(migrations.Migration):
             name='Mailing',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('title', models.CharField(blank=True, help_text='For your own lists. If left out, the subject of the message.', max_length=255, validators=[mailings.validators.validate_one_line], verbose_name='title')),
+                ('title', models.CharField(blank=True, help_text='For your own lists. If left out, the subject of the message.', max_length=255, validators=[mailsvc.validators.validate_one_line], verbose_name='title')),
                 ('all_clients', models.BooleanField(default=False, verbose_name='all my clients')),
                 ('start_at', models.DateTimeField(verbose_name='start')),
                 ('end_at', models.DateTimeField(verbose_name='end')),

@@ -6,7 +6,7 @@ from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from mailings.validators import validate_mailbox, validate_one_line
+from mailsvc.validators import validate_mailbox, validate_one_line
 from users.permissions import OwnedQuerySet
 
 

@@ -13,7 +13,7 @@ from timezone_field import TimeZoneField
 from mailings import recurrence
 from mailings.models.client import Client, ClientList
 from mailings.models.message import Message
-from mailings.validators import validate_one_line
+from mailsvc.validators import validate_one_line
 from users.permissions import OwnedQuerySet
 
 

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from mailings import placeholders
-from mailings.validators import validate_one_line
+from mailsvc.validators import validate_one_line
 from users.permissions import OwnedQuerySet
 
 

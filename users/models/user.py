@@ -18,6 +18,8 @@ from django.utils.translation import gettext_lazy as _
 from guardian.mixins import GuardianUserMixin
 from timezone_field import TimeZoneField
 
+from mailsvc.validators import validate_one_line
+
 
 class UserQuerySet(models.QuerySet["User"]):
     def existing(self) -> "UserQuerySet":
@@ -56,7 +58,9 @@ class UserManager(BaseUserManager["User"]):
 
 class User(GuardianUserMixin, AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(_("e-mail"), unique=True)
-    full_name = models.CharField(_("full name"), max_length=150, blank=True)
+    full_name = models.CharField(
+        _("full name"), max_length=150, blank=True, validators=[validate_one_line]
+    )
     timezone = TimeZoneField(_("time zone"), default=settings.TIME_ZONE)
     language = models.CharField(
         _("language"), max_length=7, blank=True, choices=settings.LANGUAGES

@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailings.validators import one_line, validate_mailbox, validate_one_line
+from mailsvc.validators import one_line, validate_mailbox, validate_one_line
 
 CONTROLS = [*map(chr, range(32)), "\x7f", "\x85", "\u2028", "\u2029"]
 
