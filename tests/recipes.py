@@ -7,6 +7,7 @@ from typing import Any
 from django.utils import timezone
 from model_bakery import baker
 
+from mailings.delivery import rebuild_statistics
 from mailings.models import (
     Attempt,
     Client,
@@ -126,6 +127,7 @@ def run(
     for state, number in states.items():
         for _ in range(number):
             delivery(made, state)
+    rebuild_statistics([made.pk])
     return made
 
 
@@ -152,7 +154,9 @@ def attempt(delivery: Delivery, *, outcome: str = "accepted", **values: Any) -> 
         "duration_ms": 12,
         **_REPLIES[outcome],
     } | values
-    return baker.make(Attempt, delivery=delivery, outcome=outcome, **values)
+    return baker.make(
+        Attempt, delivery=delivery, run=delivery.run, outcome=outcome, **values
+    )
 
 
 def moment(text: str) -> datetime:

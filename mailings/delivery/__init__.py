@@ -15,6 +15,7 @@ The engine: models and SMTP. It knows no request, no form and no Django-Q2.
     closing   what is over
     work      what there is to do
     books     the figures of a run
+    statistics  attempts by time and reply, ends by reason
     server    the mail server, from the settings
     pump      the loop that joins them
 """
@@ -23,6 +24,7 @@ from mailings.delivery.closing import cancel, close, end_waiting, finish
 from mailings.delivery.plan import begin_due_run, begin_run, closing_time
 from mailings.delivery.pump import PumpReport, pump
 from mailings.delivery.recover import recover
+from mailings.delivery.statistics import rebuild as rebuild_statistics
 from mailings.delivery.work import has_work, next_due_at, seat_is_free
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "has_work",
     "next_due_at",
     "pump",
+    "rebuild_statistics",
     "recover",
     "seat_is_free",
 ]

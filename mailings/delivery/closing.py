@@ -10,6 +10,7 @@ from django.db import transaction
 
 from mailings.delivery.books import move
 from mailings.delivery.plan import put_down_missed
+from mailings.delivery.statistics import count_ends
 from mailings.models import Delivery, Mailing, Run
 from mailings.models.delivery import DeliveryQuerySet
 from mailings.models.run import RunQuerySet
@@ -37,6 +38,7 @@ def end_waiting(
         for (run_id, was), n in sorted(Counter(row[1:] for row in rows).items()):
             move(run_id, {was: -n, state: n})
             ended[run_id] += n
+        count_ends({(run_id, state, reason): n for run_id, n in ended.items()})
     return ended
 
 

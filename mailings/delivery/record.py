@@ -17,6 +17,7 @@ from mailings.delivery.books import move
 from mailings.delivery.journal import Result
 from mailings.delivery.replies import Outcome, Phase, Verdict
 from mailings.delivery.retry import next_attempt
+from mailings.delivery.statistics import count_attempts, count_ends
 from mailings.models import Attempt, Delivery, Lease, Run
 
 _chance = random.Random()  # noqa: S311 - spreads retries, guards no secret
@@ -61,9 +62,8 @@ def record(
     counted = [result for result in results if result.delivery_id in rows]
     if not counted:
         return 0
-    Attempt.objects.bulk_create(
-        _attempt(result, rows[result.delivery_id].attempt_count + 1)
-        for result in counted
+    attempts = Attempt.objects.bulk_create(
+        _attempt(result, rows[result.delivery_id]) for result in counted
     )
     closes_at = dict(
         Run.objects.filter(pk__in={row.run_id for row in rows.values()}).values_list(
@@ -86,6 +86,14 @@ def record(
         )
         fates[fate].append(row)
     _move(fates)
+    count_attempts(attempts)  # after the books: their rows are the lock
+    count_ends(
+        Counter(
+            (row.run_id, fate.state, fate.reason)
+            for fate, moved in fates.items()
+            for row in moved
+        )
+    )
     return len(counted)
 
 
@@ -94,11 +102,12 @@ def not_composed(text: str) -> Outcome:
     return Outcome(Verdict.REFUSED, Phase.COMPOSE, None, "", text)
 
 
-def _attempt(result: Result, number: int) -> Attempt:
+def _attempt(result: Result, row: _Row) -> Attempt:
     outcome = result.outcome
     return Attempt(
         delivery_id=result.delivery_id,
-        number=number,
+        run_id=row.run_id,
+        number=row.attempt_count + 1,
         started_at=result.started_at,
         duration_ms=result.duration_ms,
         outcome=outcome.verdict,

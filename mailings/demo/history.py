@@ -119,6 +119,7 @@ def _delivery(run: Run, client: Client, tries: list[_Try]) -> Delivery:
 def _attempt(each: Delivery, number: int, one: _Try) -> Attempt:
     return Attempt(
         delivery=each,
+        run_id=each.run_id,
         number=number,
         started_at=each.due_at + one.after,
         duration_ms=20 + each.pk % 60,
@@ -139,3 +140,4 @@ def _close(run: Run, deliveries: list[Delivery], tries: list[list[_Try]]) -> Non
     run.state = Run.State.FINISHED
     run.finished_at = run.scheduled_for + max(row[-1].after for row in tries)
     run.save()
+    delivery.rebuild_statistics([run.pk])

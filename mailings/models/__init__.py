@@ -3,7 +3,8 @@ The domain, one concept a file:
 
 Client and ClientList (who), Message (what), Mailing (what to whom and when),
 Run (one occurrence with its own snapshot), Delivery (one client in one run, in
-exactly one state), Attempt (one try, with the server's words); and what the
+exactly one state), Attempt (one try, with the server's words), PeriodCount, ReplyCount
+and EndCount (statistics that the engine keeps, proved by a Verification); and what the
 engine needs: Lease (a pump's claim), Circuit (is the mail server well?) and
 Canary (does the worker truly work?).
 """
@@ -24,6 +25,12 @@ from mailings.models.sharing import (
     MessageGroupPermission,
     MessageUserPermission,
 )
+from mailings.models.statistics import (
+    EndCount,
+    PeriodCount,
+    ReplyCount,
+    Verification,
+)
 
 __all__ = [
     "Attempt",
@@ -34,6 +41,7 @@ __all__ = [
     "ClientListGroupPermission",
     "ClientListUserPermission",
     "Delivery",
+    "EndCount",
     "Lease",
     "Mailing",
     "MailingGroupPermission",
@@ -41,5 +49,8 @@ __all__ = [
     "Message",
     "MessageGroupPermission",
     "MessageUserPermission",
+    "PeriodCount",
+    "ReplyCount",
     "Run",
+    "Verification",
 ]

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from mailings.models.client import Client
@@ -103,6 +104,8 @@ class Delivery(models.Model):
                 name="delivery_leased",
                 condition=Q(lease__isnull=False),
             ),
+            # A recipient is looked for by address even when the client is gone.
+            models.Index(Lower("email"), name="delivery_by_address"),
         ]
 
     def __str__(self) -> str:
@@ -114,8 +117,8 @@ class Delivery(models.Model):
 
 
 class AttemptQuerySet(OwnedQuerySet["Attempt"]):
-    owner_path = "delivery__run__mailing__owner"
-    parent = "delivery"
+    owner_path = "run__mailing__owner"
+    parent = "run"
 
 
 class Attempt(models.Model):
@@ -129,6 +132,10 @@ class Attempt(models.Model):
 
     delivery = models.ForeignKey(
         Delivery, models.CASCADE, related_name="attempts", db_index=False
+    )
+    # The delivery's: a report of a run reads its attempts in order, not all there are.
+    run = models.ForeignKey(
+        Run, models.CASCADE, related_name="attempt_rows", db_index=False
     )
     number = models.PositiveSmallIntegerField(_("number"))
     started_at = models.DateTimeField(_("time"))
@@ -153,6 +160,15 @@ class Attempt(models.Model):
             models.CheckConstraint(
                 condition=Q(outcome__in=["accepted", "refused", "deferred", "unknown"]),
                 name="attempt_outcome_is_known",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["run", "-started_at", "-id"], name="attempt_newest"),
+            # Failures are few, and what people look for.
+            models.Index(
+                fields=["run", "code", "-started_at"],
+                name="attempt_failed",
+                condition=~Q(outcome="accepted"),
             ),
         ]
 

@@ -22,6 +22,7 @@ from mailings.models import (
     Client,
     ClientList,
     Delivery,
+    EndCount,
     Mailing,
     Run,
 )
@@ -140,12 +141,26 @@ VIOLATIONS: dict[str, list[Violation]] = {
     ],
     "attempt_outcome_is_known": [
         lambda alice: Attempt.objects.create(
-            delivery=recipes.delivery(a_run(alice)),
+            delivery=(made := recipes.delivery(a_run(alice))),
+            run=made.run,
             number=1,
             started_at=timezone.now(),
             duration_ms=1,
             outcome="sent",
             phase="dot",
+        ),
+    ],
+    "period_count_once_per_run": [
+        lambda alice: twin(a_run(alice, accepted=1).period_counts.get()),
+    ],
+    "reply_count_once_per_run": [
+        lambda alice: twin(a_run(alice, unknown=1).reply_counts.get()),
+    ],
+    "end_count_once_per_run": [
+        lambda alice: twin(
+            EndCount.objects.create(
+                run=a_run(alice), state="expired", reason="window_over"
+            )
         ),
     ],
     "circuit_open_since_and_until": [

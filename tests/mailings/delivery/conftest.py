@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from mailings import delivery, lifecycle
 from mailings.delivery import PumpReport
+from mailings.delivery.statistics import recounted, stored
 from mailings.models import Client, Mailing, Message, Run
 from users.models import User
 
@@ -58,6 +59,7 @@ def states(run: Run) -> dict[str, str]:
 
 
 def ledger(run: Run) -> dict[str, int]:
-    """The figures that are not 0."""
+    """The figures that are not 0; and the statistics are what counting gives."""
     run.refresh_from_db()
+    assert stored([run.pk]) == recounted([run.pk])
     return {name: n for name, n in run.ledger().items() if n}
