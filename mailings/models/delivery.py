@@ -134,8 +134,13 @@ class Attempt(models.Model):
         Delivery, models.CASCADE, related_name="attempts", db_index=False
     )
     # The delivery's: a report of a run reads its attempts in order, not all there are.
+    # Unchecked, as the delivery's is checked: a check would lock the run's row.
     run = models.ForeignKey(
-        Run, models.CASCADE, related_name="attempt_rows", db_index=False
+        Run,
+        models.CASCADE,
+        related_name="attempt_rows",
+        db_index=False,
+        db_constraint=False,
     )
     number = models.PositiveSmallIntegerField(_("number"))
     started_at = models.DateTimeField(_("time"))

@@ -81,6 +81,7 @@ MAY_IMPORT = {
         "mailings.schedules",
         "mailings.management.lookups",
         "mailings.delivery.circuit",
+        "mailings.delivery.statistics",
         "mailings.filters",
     ),
     # Managers hold mailings and delete users: by the verbs, as everybody.
