@@ -169,7 +169,7 @@ def send_now(mailing: Mailing, *, now: datetime) -> Run | None:
         raise NotPossible(_("The mailing was deleted."))
     if mailing.status == Mailing.Status.FINISHED:
         return None
-    _require_permission_to_send(mailing)
+    require_permission_to_send(mailing)
     if now >= mailing.end_at:
         raise NotPossible(_("The time of the mailing is over."))
     run = mailing.runs.unfinished().first() or delivery.begin_due_run(mailing, now)
@@ -267,7 +267,7 @@ def _require_unfinished(mailing: Mailing) -> None:
         raise NotPossible(_("The mailing is finished."))
 
 
-def _require_permission_to_send(mailing: Mailing) -> None:
+def require_permission_to_send(mailing: Mailing) -> None:
     if mailing.is_held:
         raise NotPossible(
             _("The mailing is held by a manager: %(reason)s")

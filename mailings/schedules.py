@@ -31,11 +31,14 @@ def name_of(mailing: Mailing) -> str:
 
 
 def sync(mailing: Mailing, *, now: datetime | None = None) -> None:
-    """Makes the mailing's schedule what it should be: one if it is live, else none."""
-    if not mailing.is_live:
+    """
+    Makes the mailing's schedule what it should be: one if it is live and not past its
+    end, when retries may still go out; else none.
+    """
+    now = now or timezone.now()
+    if not mailing.is_live or mailing.end_at <= now:
         forget(mailing)
         return
-    now = now or timezone.now()
     wanted = {
         "func": "mailings.tasks.start_mailing",
         "args": str(mailing.pk),
@@ -68,7 +71,8 @@ def forget(mailing: Mailing) -> None:
 def heal(now: datetime) -> None:
     """Puts right what was lost or left over: mailings' schedules and our own two."""
     right = {}
-    for mailing in Mailing.objects.live().select_related("owner"):
+    live = Mailing.objects.live().filter(end_at__gt=now)
+    for mailing in live.select_related("owner"):
         right[name_of(mailing)] = mailing
     found: dict[str, list[datetime | None]] = {}
     schedules = Schedule.objects.filter(name__startswith="mailing:")

@@ -13,6 +13,7 @@ The engine: models and SMTP. It knows no request, no form and no Django-Q2.
     circuit   is the mail server well?
     recover   what dead pumps left
     closing   what is over
+    reopen    what is tried once more because somebody asked
     work      what there is to do
     books     the figures of a run
     statistics  attempts by time and reply, ends by reason
@@ -24,6 +25,7 @@ from mailings.delivery.closing import cancel, close, end_waiting, finish
 from mailings.delivery.plan import begin_due_run, begin_run, closing_time
 from mailings.delivery.pump import PumpReport, pump
 from mailings.delivery.recover import recover
+from mailings.delivery.reopen import reopen
 from mailings.delivery.statistics import rebuild as rebuild_statistics
 from mailings.delivery.work import has_work, next_due_at, seat_is_free
 
@@ -41,5 +43,6 @@ __all__ = [
     "pump",
     "rebuild_statistics",
     "recover",
+    "reopen",
     "seat_is_free",
 ]

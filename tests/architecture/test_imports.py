@@ -42,6 +42,12 @@ MAY_IMPORT = {
     "mailings.importing": _MODELS,
     "mailings.schedules": _MODELS,
     "mailings.lifecycle": (*_MODELS, "mailings.schedules", "mailings.delivery"),
+    "mailings.retrying": (
+        *_MODELS,
+        "mailings.lifecycle",
+        "mailings.schedules",
+        "mailings.delivery",
+    ),
     "mailings.tasks": (
         *_MODELS,
         "mailings.lifecycle",
@@ -70,6 +76,7 @@ MAY_IMPORT = {
         "mailings.tables",
         "mailings.filters",
         "mailings.lifecycle",
+        "mailings.retrying",
         "mailings.importing",
     ),
     "mailings.admin": (*_SCREEN, "mailings.forms", "mailings.lifecycle"),
@@ -88,6 +95,7 @@ MAY_IMPORT = {
     "reports.views": (
         *_SCREEN,
         "mailings.lifecycle",
+        "mailings.retrying",
         "mailings.departure",
         "reports",
     ),

@@ -39,6 +39,7 @@ class AuditEntry(models.Model):
         MAILING_HELD = "mailing_held", _("held a mailing")
         MAILING_RELEASED = "mailing_released", _("released a mailing")
         MAILING_DELETED = "mailing_deleted", _("deleted a mailing")
+        RETRIED = "retried", _("had the failed tried again")
         CLIENT_DELETED = "client_deleted", _("deleted a client")
         SHARED = "shared", _("shared something")
         UNSHARED = "unshared", _("took a share back")
