@@ -6,6 +6,7 @@ from django.utils import timezone
 from mailings import delivery, lifecycle
 from mailings.models import Canary, Mailing
 from mailsvc import shutdown
+from users import mails
 
 
 def start_mailing(mailing_id: int) -> None:
@@ -30,6 +31,7 @@ def pump() -> None:
 def sweep() -> None:
     """Every minute: finds what a lost task, schedule or worker has left."""
     lifecycle.sweep(timezone.now())
+    mails.send_due(timezone.now())
 
 
 def canary() -> None:

@@ -1,10 +1,62 @@
 """How allauth behaves here."""
 
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlsplit
+
 from allauth.account.adapter import DefaultAccountAdapter
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest
+from django.utils.translation import get_language
+
+from users import mails
+from users.models import User
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """Users are made by an administrator."""
-        return False
+        return bool(settings.SIGNUP_OPEN)
+
+    def save_user(
+        self,
+        request: HttpRequest,
+        user: User,
+        form: Any,
+        commit: bool = True,  # noqa: FBT001, FBT002 - allauth's signature
+    ) -> User:
+        """The language that somebody signs up in is theirs."""
+        language = get_language()
+        if language in dict(settings.LANGUAGES):
+            user.language = language
+        made: User = super().save_user(request, user, form, commit=commit)
+        return made
+
+    def send_mail(self, template_prefix: str, email: str, context: Any) -> None:
+        """
+        Through the queue. Name and links are SITE_URL's: who asks could otherwise put
+        a host of theirs into somebody else's mail.
+        """
+        values = {name: _on_our_site(name, value) for name, value in context.items()}
+        site = SimpleNamespace(name="mailsvc", domain=settings.SITE_URL)
+        values |= {"email": email, "current_site": site, "request": self.request}
+        mails.post(self.render_mail(template_prefix, email, values))
+
+    def send_account_already_exists_mail(self, email: str) -> None:
+        """As slow as a sign-up with a new address, which hashes its password."""
+        make_password(email)
+        super().send_account_already_exists_mail(email)
+
+    def _get_login_attempts_cache_key(
+        self, request: HttpRequest, **credentials: Any
+    ) -> str:
+        """Failures of one visitor lock nobody else out of the account."""
+        login = credentials.get("email", credentials.get("username", "")).lower()
+        return f"{self.get_client_ip(request)}:{login}"
+
+
+def _on_our_site(name: str, value: Any) -> Any:
+    if not name.endswith("_url") or not isinstance(value, str):
+        return value
+    parts = urlsplit(value)
+    return f"{settings.SITE_URL}{parts._replace(scheme='', netloc='').geturl()}"

@@ -75,11 +75,4 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
     ) -> None:
         """Who makes an account vouches for its address: no mail to confirm it."""
         super().save_model(request, obj, form, change)
-        _vouch(obj)
-
-
-def _vouch(user: User) -> None:
-    EmailAddress.objects.filter(user=user).exclude(email=user.email).delete()
-    EmailAddress.objects.update_or_create(
-        user=user, email=user.email, defaults={"verified": True, "primary": True}
-    )
+        obj.vouch()

@@ -8,7 +8,7 @@ class UsersConfig(AppConfig):
     verbose_name = _("Users")
 
     def ready(self) -> None:
-        from users import roles  # noqa: PLC0415 - needs the models
+        from users import roles, sign_ins  # noqa: PLC0415 - need the models
 
         # The permissions of the last app that roles speak of must be there.
         post_migrate.connect(
@@ -16,3 +16,4 @@ class UsersConfig(AppConfig):
             sender=apps.get_app_config("mailings"),
             dispatch_uid="users.roles",
         )
+        sign_ins.listen()

@@ -6,7 +6,6 @@ may, is atomic, and puts itself on the audit log.
 from collections.abc import Iterable
 from typing import Any
 
-from allauth.account.models import EmailAddress
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import F
@@ -32,9 +31,7 @@ def create_user(
     if not by.has_perm("users.manage_users"):
         raise NotAllowed(_("You may not manage users."))
     user = User.objects.create_user(email, full_name=full_name)
-    EmailAddress.objects.create(
-        user=user, email=user.email, verified=True, primary=True
-    )
+    user.vouch()
     audit.record(AuditEntry.Action.USER_CREATED, by=by, on=user)
     _set_groups(user, groups, by=by)
     return user

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from allauth.account.views import SignupView
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse_lazy
 from django.utils import translation
@@ -22,6 +24,15 @@ def switch_language(request: HttpRequest) -> HttpResponse:
         request.user.language = chosen
         request.user.save(update_fields=["language"])
     return set_language(request)
+
+
+class SignUpPage(SignupView):  # type: ignore[misc]
+    """allauth's; there is no account without the mail that confirms its address."""
+
+    @transaction.atomic
+    def post(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        answer: HttpResponse = super().post(*args, **kwargs)
+        return answer
 
 
 class ProfilePage(UpdatePage):

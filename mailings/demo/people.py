@@ -1,6 +1,5 @@
 """Users and clients of the demo."""
 
-from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 
@@ -53,10 +52,8 @@ def make_users() -> tuple[User, User, User, User]:
         )
         for name, full_name, zone, language in _USERS
     )
-    EmailAddress.objects.bulk_create(
-        EmailAddress(user=user, email=user.email, verified=True, primary=True)
-        for user in (admin, manager, anna, ben)
-    )
+    for user in (admin, manager, anna, ben):
+        user.vouch()
     manager.groups.add(Group.objects.get_or_create(name=MANAGERS)[0])
     return admin, manager, anna, ben
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django import template
+from django.conf import settings
 from django.utils import timezone
 
 from mailsvc import moments
@@ -38,3 +39,8 @@ def html_frame(markup: str, title: str) -> dict[str, str]:
 def begins(text: str, start: str) -> bool:
     """`text` is `start`, or goes on from there with a hyphen."""
     return text == start or text.startswith(f"{start}-")
+
+
+@register.simple_tag
+def signup_is_open() -> bool:
+    return bool(settings.SIGNUP_OPEN)

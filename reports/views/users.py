@@ -3,7 +3,6 @@
 from typing import Any
 
 from allauth.account.forms import ResetPasswordForm
-from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.urls import reverse
@@ -145,15 +144,8 @@ class UserCreatePage(Permitted, _ByManager, CreatePage):
 
     def _send_link(self) -> None:
         form = ResetPasswordForm({"email": self.object.email})
-        try:
-            if form.is_valid():
-                form.save(self.request)
-        except OSError:  # those of the mail server are of this kind
-            words = _(
-                "The mail could not be sent. The user can ask for it again with "
-                "“Forgot your password?”."
-            )
-            messages.warning(self.request, str(words))
+        if form.is_valid():
+            form.save(self.request)
 
     def get_success_url(self) -> str:
         return reverse("reports:manage-user", args=[self.object.pk])

@@ -21,6 +21,7 @@ MODULES = modules_of(ROOT, APPS)
 # Module -> the receiver of a signal in it. What must happen is called instead.
 RECEIVERS = {
     "mailings.schedules": "the canary: only Q2's monitor can tell that it works",
+    "users.sign_ins": "Django and allauth tell of sign-ins in no other way",
     "users.apps": "the groups of the roles exist after each migrate",
 }
 

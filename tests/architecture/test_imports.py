@@ -108,6 +108,7 @@ EXCEPTIONS: dict[tuple[str, str], str] = {}
 DOORS = {
     "django_q": {
         "mailings.schedules": "",
+        "users.mails": "mails about accounts; users may not import mailings",
         "mailsvc.management.commands.qcluster": "our way of stopping it",
     },
     "guardian": {

@@ -50,10 +50,3 @@ def test_a_blocked_user_stays_outside(client: Client, known: User) -> None:
 def test_sign_out_is_a_post(alice_client: Client) -> None:
     alice_client.post(reverse("account_logout"))
     assert alice_client.get("/").status_code == 302
-
-
-def test_nobody_signs_up(client: Client, db: None) -> None:
-    data = {"email": "x@example.com", "password1": "long enough 1", "password2": ""}
-    client.post(reverse("account_signup"), data)
-    assert not User.objects.exists()
-    assert reverse("account_signup") not in client.get(LOGIN).content.decode()

@@ -1,6 +1,7 @@
-"""Users, and the log of what was done."""
+"""Users, the log of what was done, and mails about accounts."""
 
 from users.models.audit import AuditEntry
+from users.models.mail import AccountMail
 from users.models.user import User
 
-__all__ = ["AuditEntry", "User"]
+__all__ = ["AccountMail", "AuditEntry", "User"]

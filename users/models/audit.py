@@ -25,6 +25,10 @@ class AuditEntry(models.Model):
     class Action(models.TextChoices):
         SIGNED_IN = "signed_in", _("signed in")
         SIGN_IN_FAILED = "sign_in_failed", _("failed to sign in")
+        PASSWORD_CHANGED = "password_changed", _("changed the password")
+        EMAIL_CHANGED = "email_changed", _("changed the e-mail address")
+        SECOND_FACTOR_ON = "second_factor_on", _("added a second factor")
+        SECOND_FACTOR_OFF = "second_factor_off", _("removed a second factor")
         USER_CREATED = "user_created", _("created a user")
         USER_CHANGED = "user_changed", _("changed a user")
         USER_DELETED = "user_deleted", _("deleted a user")

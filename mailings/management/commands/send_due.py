@@ -8,6 +8,7 @@ from mailings import delivery, lifecycle
 from mailings.models import Run
 from mailsvc import shutdown
 from mailsvc.commands import Outcome, ServiceCommand, stopping_on_signals
+from users import mails
 
 
 class Command(ServiceCommand):
@@ -22,6 +23,7 @@ class Command(ServiceCommand):
         begun_at = timezone.now()
         with stopping_on_signals():
             started = lifecycle.sweep(begun_at)
+            mails.send_due(begun_at)
             report = delivery.PumpReport()
             # A minute's call must not pile up on the call that is still sending.
             if delivery.seat_is_free(timezone.now()):
