@@ -27,6 +27,23 @@ class BadgesColumn(tables.Column):  # type: ignore[misc]
         return format_html_join(" ", "{}", ((badge,) for badge in badges.of(record)))
 
 
+class NameColumn(tables.Column):  # type: ignore[misc]
+    """What the row is called, a link; and whose it is, if it is not one's own."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(linkify=True, **kwargs)
+
+    def render(self, value: Any, record: Any) -> str:
+        if record.is_own:
+            return str(value)
+        return format_html(
+            '{} <span class="badge bg-secondary-subtle text-secondary-emphasis border">'
+            "{}</span>",
+            value,
+            gettext("of %(owner)s") % {"owner": record.owner},
+        )
+
+
 class ClientTable(BaseTable):
     full_name = tables.Column(linkify=True)
     actions = ActionsColumn(
@@ -48,16 +65,24 @@ class PickClientTable(BaseTable):
     """Clients with a box each, for the form of this id."""
 
     pick = CheckColumn(name="clients", form="picked-clients")
-    full_name = tables.Column(linkify=True)
+    full_name = tables.Column(linkify=lambda record, table: table.address_of(record))
 
     class Meta(BaseTable.Meta):
         model = Client
         fields = ("pick", "full_name", "email")
         empty_text = _("No clients here.")
 
+    def __init__(self, data: Any, *, have_pages: bool = True, **kwargs: Any) -> None:
+        """`have_pages`: the reader may open the pages of these clients."""
+        super().__init__(data, **kwargs)
+        self.have_pages = have_pages
+
+    def address_of(self, client: Client) -> str | None:
+        return client.get_absolute_url() if self.have_pages else None
+
 
 class ClientListTable(BaseTable):
-    name = tables.Column(linkify=True)
+    name = NameColumn()
     size = NumberColumn(verbose_name=_("Clients"))
     created_at = TimeColumn()
     actions = ActionsColumn(
@@ -71,7 +96,7 @@ class ClientListTable(BaseTable):
 
 
 class MessageTable(BaseTable):
-    subject = tables.Column(linkify=True)
+    subject = NameColumn()
     updated_at = TimeColumn()
     actions = ActionsColumn(
         update="mailings:message-update", delete="mailings:message-delete"
@@ -84,7 +109,7 @@ class MessageTable(BaseTable):
 
 
 class MailingTable(BaseTable):
-    title = tables.Column(linkify=True)
+    title = NameColumn()
     status = BadgesColumn()
     next_run = tables.Column(
         verbose_name=_("Next run"), empty_values=(), orderable=False

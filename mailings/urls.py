@@ -1,10 +1,37 @@
 """The addresses of the domain's pages."""
 
-from django.urls import path
+from django.urls import URLPattern, path
 
-from mailings.views import clients, lists, mailings, messages, outbox, pickers, runs
+from mailings.views import (
+    clients,
+    lists,
+    mailings,
+    messages,
+    outbox,
+    pickers,
+    runs,
+    sharing,
+)
 
 app_name = "mailings"
+
+
+def _sharing(of: str) -> list[URLPattern]:
+    """The two addresses of sharing below the one of an object."""
+    kind = {"of": of, "model": sharing.KINDS[of]}
+    return [
+        path(
+            f"{of}s/<int:pk>/share/",
+            sharing.SharePage.as_view(**kind),
+            name=f"{of}-share",
+        ),
+        path(
+            f"{of}s/<int:pk>/share/<slug:kind>/<int:holder>/remove/",
+            sharing.Unshare.as_view(**kind),
+            name=f"{of}-unshare",
+        ),
+    ]
+
 
 urlpatterns = [
     path("clients/", clients.ClientListPage.as_view(), name="client-list"),
@@ -101,4 +128,7 @@ urlpatterns = [
     ),
     path("outbox/", outbox.OutboxPage.as_view(), name="outbox"),
     path("outbox/<slug:name>/", outbox.OutboxMailPage.as_view(), name="outbox-mail"),
+    *_sharing("mailing"),
+    *_sharing("message"),
+    *_sharing("list"),
 ]

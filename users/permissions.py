@@ -137,18 +137,70 @@ def share(obj: models.Model, *, to: User | Group, level: Level, by: User) -> Non
     """Lets a colleague or a group see or change `obj`; replaces an earlier level."""
     _take_back(obj, to)
     assign_perm(_permission(obj, level), to, obj)
-    audit.record(AuditEntry.Action.SHARED, by=by, on=obj, reason=f"{to}: {level}")
+    audit.record(AuditEntry.Action.SHARED, by=by, on=obj, reason=_words(to, level))
 
 
 @transaction.atomic
 def unshare(obj: models.Model, *, to: User | Group, by: User) -> None:
     _take_back(obj, to)
-    audit.record(AuditEntry.Action.UNSHARED, by=by, on=obj, reason=str(to))
+    audit.record(AuditEntry.Action.UNSHARED, by=by, on=obj, reason=_words(to))
+
+
+@transaction.atomic
+def share_by_address(obj: models.Model, *, email: str, level: Level, by: User) -> None:
+    """
+    Shares with whoever signs in with this address, now or later.
+
+    Who shares does not learn whether somebody does.
+    """
+    email = email.lower()
+    user = User.objects.existing().filter(email__iexact=email).first()
+    if user is not None:
+        share(obj, to=user, level=level, by=by)
+        return
+    invitations(type(obj)).update_or_create(
+        content_object=obj, email=email, defaults={"level": level}
+    )
+    audit.record(AuditEntry.Action.SHARED, by=by, on=obj, reason=f"{email}: {level}")
+
+
+@transaction.atomic
+def take_back_invitation(obj: models.Model, *, pk: int, by: User) -> None:
+    for invitation in invitations(type(obj)).filter(content_object=obj, pk=pk):
+        reason = invitation.email
+        invitation.delete()
+        audit.record(AuditEntry.Action.UNSHARED, by=by, on=obj, reason=reason)
+
+
+@transaction.atomic
+def accept_invitations(user: User) -> None:
+    """Whatever was shared with the address of `user` before they had an account."""
+    for model in apps.get_models():
+        if not getattr(model._default_manager.all(), "shareable", False):
+            continue
+        mine = invitations(model).filter(email=user.email.lower())
+        for invitation in mine.select_related("content_object"):
+            obj = invitation.content_object
+            _take_back(obj, user)
+            assign_perm(_permission(obj, Level(invitation.level)), user, obj)
+            invitation.delete()
+
+
+def invitations(model: type[models.Model]) -> "models.QuerySet[Any]":
+    rows: Any = apps.get_model(
+        model._meta.app_label, f"{model._meta.object_name}Invitation"
+    )
+    return rows.objects.all()  # type: ignore[no-any-return]
 
 
 def _take_back(obj: models.Model, holder: User | Group) -> None:
     for level in Level:
         remove_perm(_permission(obj, level), holder, obj)
+
+
+def _words(holder: User | Group, level: Level | None = None) -> str:
+    name = holder.email if isinstance(holder, User) else holder.name
+    return f"{name}: {level}" if level else name
 
 
 def shares_of(obj: models.Model) -> dict[User | Group, Level]:

@@ -9,7 +9,7 @@ from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.http import HttpRequest
 
 from mailsvc.validators import one_line
-from users import audit
+from users import audit, permissions
 from users.models import AuditEntry, User
 
 _Action = AuditEntry.Action
@@ -32,6 +32,7 @@ def listen() -> None:
 
 def _signed_in(sender: Any, request: Any, user: User, **kwargs: Any) -> None:
     _record(_Action.SIGNED_IN, user, request)
+    permissions.accept_invitations(user)  # their address is confirmed
 
 
 def _failed(

@@ -19,10 +19,13 @@ from mailings.models.message import Message
 from mailings.models.run import Run
 from mailings.models.sharing import (
     ClientListGroupPermission,
+    ClientListInvitation,
     ClientListUserPermission,
     MailingGroupPermission,
+    MailingInvitation,
     MailingUserPermission,
     MessageGroupPermission,
+    MessageInvitation,
     MessageUserPermission,
 )
 from mailings.models.statistics import (
@@ -39,15 +42,18 @@ __all__ = [
     "Client",
     "ClientList",
     "ClientListGroupPermission",
+    "ClientListInvitation",
     "ClientListUserPermission",
     "Delivery",
     "EndCount",
     "Lease",
     "Mailing",
     "MailingGroupPermission",
+    "MailingInvitation",
     "MailingUserPermission",
     "Message",
     "MessageGroupPermission",
+    "MessageInvitation",
     "MessageUserPermission",
     "PeriodCount",
     "ReplyCount",

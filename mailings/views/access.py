@@ -28,8 +28,11 @@ class AtHand:
         return self.with_rights(self.model.objects.at_hand(self.user))
 
     def with_rights(self, rows: Any) -> "QuerySet[Any]":
-        has_owner = rows.parent is None
-        return cast("QuerySet[Any]", rows.with_rights(self.user) if has_owner else rows)
+        if rows.parent is not None:
+            return cast("QuerySet[Any]", rows)
+        return cast(
+            "QuerySet[Any]", rows.with_rights(self.user).select_related("owner")
+        )
 
 
 class Visible(AtHand):

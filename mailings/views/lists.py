@@ -4,6 +4,7 @@ from itertools import islice
 from typing import Any, cast
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -85,11 +86,24 @@ class MembersPage(_Addable, Visible, TablePage):
     def get_queryset(self) -> "QuerySet[Any]":
         return Client.objects.filter(lists=self.list)
 
+    def get_table_kwargs(self) -> dict[str, Any]:
+        """Picking is for who may change the list; a page, for who sees its client."""
+        is_visible = self.list.owner == self.user or self.user.has_perm(
+            "mailings.view_all_clients"
+        )
+        may_change = getattr(self.list, "may_change", False)
+        return {"have_pages": is_visible, "exclude": () if may_change else ("pick",)}
+
 
 class NonMembersPage(MembersPage):
     """Clients of the same owner who are not on the list yet."""
 
     template_name = "mailings/clientlist_add.html"
+
+    def dispatch(self, *args: Any, **kwargs: Any) -> Any:
+        if not getattr(self.list, "may_change", False):
+            raise PermissionDenied
+        return super().dispatch(*args, **kwargs)
 
     def get_queryset(self) -> "QuerySet[Any]":
         on_it = self.list.clients.through.objects.filter(clientlist=self.list)

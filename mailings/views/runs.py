@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mailings import badges
 from mailings.filters import DeliveryFilter, RunFilter
-from mailings.models import Attempt, Delivery, Run
+from mailings.models import Attempt, Client, Delivery, Run
 from mailings.models.run import STATES
 from mailings.tables import AllRunsTable, AttemptTable, DeliveryTable
 from mailings.views.access import AtHand, Visible
@@ -81,4 +81,9 @@ class DeliveryDetailPage(Visible, DetailPage):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         attempts = AttemptTable(list(self.object.attempts.all()), orderable=False)
-        return super().get_context_data(attempts=attempts, **kwargs)
+        clients = Client.objects.visible_to(self.user)
+        return super().get_context_data(
+            attempts=attempts,
+            client_has_page=clients.filter(pk=self.object.client_id).exists(),
+            **kwargs,
+        )

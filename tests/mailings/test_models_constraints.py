@@ -28,6 +28,7 @@ from mailings.models import (
 )
 from tests import recipes
 from users.models import User
+from users.permissions import invitations
 
 pytestmark = pytest.mark.django_db
 
@@ -52,6 +53,13 @@ def twin(row: Model, **values: Any) -> object:
         if not field.primary_key
     }
     return type(row)._default_manager.bulk_create([type(row)(**(fields | values))])
+
+
+def invitation(obj: Model) -> Model:
+    row: Model = invitations(type(obj)).create(
+        content_object=obj, email="new@example.com", level="view"
+    )
+    return row
 
 
 VIOLATIONS: dict[str, list[Violation]] = {
@@ -162,6 +170,15 @@ VIOLATIONS: dict[str, list[Violation]] = {
                 run=a_run(alice), state="expired", reason="window_over"
             )
         ),
+    ],
+    "clientlistinvitation_once_per_address": [
+        lambda alice: twin(invitation(recipes.client_list(alice))),
+    ],
+    "messageinvitation_once_per_address": [
+        lambda alice: twin(invitation(recipes.message(alice))),
+    ],
+    "mailinginvitation_once_per_address": [
+        lambda alice: twin(invitation(recipes.mailing(alice))),
     ],
     "circuit_open_since_and_until": [
         lambda alice: Circuit.objects.create(server="mail:25", state="open"),

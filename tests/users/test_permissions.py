@@ -105,7 +105,10 @@ def test_sharing_is_on_the_audit_log(alice: User, bob: User) -> None:
     permissions.share(obj, to=bob, level=Level.VIEW, by=alice)
     permissions.unshare(obj, to=bob, by=alice)
     log = AuditEntry.objects.order_by("pk").values_list("action", "reason")
-    assert list(log) == [("shared", "Bob: view"), ("unshared", "Bob")]
+    assert list(log) == [
+        ("shared", "bob@example.com: view"),
+        ("unshared", "bob@example.com"),
+    ]
 
 
 def test_a_shared_mailing_shows_its_runs_and_none_of_the_owners_clients(

@@ -89,5 +89,5 @@ def test_the_attempts_of_a_delivery(
     delivery = Delivery.objects.get(run=run)
     for _ in range(rows):
         recipes.attempt(delivery, outcome="deferred")
-    with django_assert_num_queries(FRAME + 2):
+    with django_assert_num_queries(FRAME + 3):
         alice_client.get(reverse("mailings:delivery-detail", args=[delivery.pk]))

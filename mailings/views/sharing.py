@@ -1,0 +1,112 @@
+"""With whom a mailing, a message or a list is shared: the owner's page."""
+
+from typing import Any, NamedTuple
+
+from django.contrib import messages
+from django.contrib.auth.models import Group
+from django.db import models
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from django.views import View
+from django.views.generic import FormView
+from django.views.generic.detail import SingleObjectMixin
+
+from mailings.forms.sharing import ShareForm
+from mailings.models import ClientList, Mailing, Message
+from mailings.views.access import Own
+from users import permissions
+from users.models import User
+from users.permissions import Level
+
+KINDS: dict[str, Any] = {"mailing": Mailing, "message": Message, "list": ClientList}
+
+
+class Share(NamedTuple):
+    kind: str
+    pk: int
+    name: str
+    may_change: bool
+
+
+class _Shared(Own):
+    """What is shared: a row of the kind that the address names."""
+
+    of = ""
+    model: Any = None
+    object: Any
+
+    def get_queryset(self) -> Any:
+        rows: Any = super().get_queryset()
+        return rows.existing() if self.model is Mailing else rows
+
+    def address(self) -> str:
+        name = f"mailings:{self.of}-share"
+        return reverse(name, args=[self.object.pk])
+
+
+class SharePage(_Shared, SingleObjectMixin, FormView):  # type: ignore[type-arg]
+    form_class = ShareForm
+    template_name = "mailings/sharing.html"
+    title = _("Sharing")
+
+    def dispatch(self, *args: Any, **kwargs: Any) -> Any:
+        self.object = self.get_object()
+        return super().dispatch(*args, **kwargs)
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return super().get_form_kwargs() | {"by": self.user}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        take_back = f"mailings:{self.of}-unshare"
+        shares = [
+            (share, reverse(take_back, args=[self.object.pk, share.kind, share.pk]))
+            for share in shares_of(self.object)
+        ]
+        return super().get_context_data(shares=shares, **kwargs)
+
+    def form_valid(self, form: ShareForm) -> HttpResponse:
+        form.share(self.object)
+        messages.success(self.request, str(_("Shared.")))
+        return redirect(self.address())
+
+
+class Unshare(_Shared, View):
+    """POST only: takes one share back."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, pk: int, kind: str, holder: int) -> Any:
+        self.object = self.get_object()
+        if kind == "invitation":
+            permissions.take_back_invitation(self.object, pk=holder, by=self.user)
+        else:
+            self._take_back(kind, holder)
+        messages.success(request, str(_("Taken back.")))
+        return redirect(self.address())
+
+    def _take_back(self, kind: str, pk: int) -> None:
+        """By a key that is not among the shares nobody learns anything."""
+        model = {"user": User, "group": Group}.get(kind)
+        for holder in permissions.shares_of(self.object):
+            if type(holder) is model and holder.pk == pk:
+                permissions.unshare(self.object, to=holder, by=self.user)
+
+
+def shares_of(obj: models.Model) -> list[Share]:
+    """Colleagues, groups and invitations; a colleague looks like an invitation."""
+    shares = [
+        Share(
+            "group" if isinstance(holder, Group) else "user",
+            holder.pk,
+            holder.name if isinstance(holder, Group) else holder.email,
+            level is Level.CHANGE,
+        )
+        for holder, level in permissions.shares_of(obj).items()
+    ]
+    shares += [
+        Share("invitation", row.pk, row.email, row.level == Level.CHANGE)
+        for row in permissions.invitations(type(obj)).filter(content_object=obj)
+    ]
+    return sorted(shares, key=lambda share: (share.kind == "group", share.name))
