@@ -170,11 +170,13 @@ ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_CONFIRMATION_EXPIRE_DAYS = 1
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_REAUTHENTICATION_REQUIRED = True  # the password again before it changes
 ACCOUNT_CHANGE_EMAIL = True  # one address; a new one counts once it is confirmed
 ACCOUNT_ADAPTER = "users.adapter.AccountAdapter"
 ALLAUTH_TRUSTED_PROXY_COUNT = int(env.bool("BEHIND_PROXY", False))
 PASSWORD_RESET_TIMEOUT = 3600  # seconds
 MFA_TOTP_ISSUER = "mailsvc"
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # who has a second factor may change the address
 ANONYMOUS_USER_NAME = None  # guardian: no user row for nobody
 GUARDIAN_MONKEY_PATCH_USER = False
 

@@ -1,5 +1,6 @@
 """How allauth behaves here."""
 
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +13,9 @@ from django.utils.translation import get_language
 
 from users import mails
 from users.models import User
+
+_RESET = "account/email/password_reset_key"
+_UNKNOWN = "account/email/unknown_account"  # "you may sign up"
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -40,7 +44,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         values = {name: _on_our_site(name, value) for name, value in context.items()}
         site = SimpleNamespace(name="mailsvc", domain=settings.SITE_URL)
         values |= {"email": email, "current_site": site, "request": self.request}
-        mails.post(self.render_mail(template_prefix, email, values))
+        if template_prefix == _UNKNOWN and not settings.SIGNUP_OPEN:
+            template_prefix = "account/email/no_account"
+        lifetime = mails.LIFETIME
+        if template_prefix == _RESET:
+            lifetime = timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
+        mails.post(self.render_mail(template_prefix, email, values), lifetime)
 
     def send_account_already_exists_mail(self, email: str) -> None:
         """As slow as a sign-up with a new address, which hashes its password."""

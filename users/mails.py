@@ -17,18 +17,19 @@ from users.models import AccountMail
 
 logger = logging.getLogger(__name__)
 
-LIFETIME = timedelta(hours=24)  # no link in them is good for longer
+LIFETIME = timedelta(hours=24)  # no link in any of them is good for longer
+_FOR_GOOD = 500  # SMTP's codes of permanent failures begin there
 _PAUSES = (60, 120, 300, 600, 1800, 3600)  # seconds before each next try
 
 
-def post(message: EmailMessage) -> None:
+def post(message: EmailMessage, lifetime: timedelta = LIFETIME) -> None:
     """Keeps the mail and asks the worker to send it; both or neither."""
     with transaction.atomic():
         mail = AccountMail.objects.create(
             to=message.to[0],
             subject=one_line(str(message.subject))[:255],
             text=str(message.body),
-            expires_at=now() + LIFETIME,
+            expires_at=now() + lifetime,
         )
         async_task("users.mails.send", mail.pk)
 
@@ -43,17 +44,22 @@ def send_due(at: datetime) -> None:
 
 
 def send(pk: int) -> bool:
-    """Sends one mail, unless somebody else is at it. False: it has to wait."""
+    """Sends one mail, unless somebody else is at it. False: the server is away."""
     mail = _take(pk)
     if mail is None:
         return True
     try:
         EmailMessage(mail.subject, mail.text, to=[mail.to]).send()
     except OSError as error:  # smtplib's own are of this kind
-        if not _is_refused(error):
+        codes = _codes(error)
+        if not codes or min(codes) < _FOR_GOOD:
             logger.warning("Account mail %s has to wait: %s", pk, type(error).__name__)
-            return False
+            return bool(codes)
         logger.warning("Account mail %s was refused for good.", pk)
+    except Exception:
+        # Nothing to do with the server: the others do not wait for it.
+        logger.exception("Account mail %s can't be sent.", pk)
+        return True
     AccountMail.objects.filter(pk=pk).delete()
     return True
 
@@ -73,7 +79,7 @@ def _take(pk: int) -> AccountMail | None:
     return mail
 
 
-def _is_refused(error: OSError) -> bool:
-    """The server knows the recipient and wants no mail for them, now or later."""
+def _codes(error: OSError) -> list[int]:
+    """What the server says of the recipient; none if it speaks of something else."""
     refused: dict[str, tuple[int, bytes]] = getattr(error, "recipients", {})
-    return bool(refused) and all(code >= 500 for code, _ in refused.values())
+    return [code for code, _ in refused.values()]

@@ -4,7 +4,12 @@ from typing import Any
 
 from allauth.account.adapter import get_adapter
 from allauth.account.signals import email_changed, password_changed, password_reset
-from allauth.mfa.signals import authenticator_added, authenticator_removed
+from allauth.mfa.signals import (
+    authentication_failed,
+    authenticator_added,
+    authenticator_removed,
+    authenticator_reset,
+)
 from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.http import HttpRequest
 
@@ -25,7 +30,9 @@ def listen() -> None:
         (password_reset, _password_changed),
         (email_changed, _email_changed),
         (authenticator_added, _second_factor_added),
+        (authenticator_reset, _second_factor_added),
         (authenticator_removed, _second_factor_removed),
+        (authentication_failed, _second_factor_failed),
     ):
         signal.connect(receiver, dispatch_uid=f"users.{receiver.__name__}")
 
@@ -53,8 +60,15 @@ def _password_changed(sender: Any, request: Any, user: User, **kwargs: Any) -> N
 
 
 def _email_changed(
-    sender: Any, request: Any, user: User, to_email_address: Any, **kwargs: Any
+    sender: Any,
+    request: Any,
+    user: User,
+    from_email_address: Any,
+    to_email_address: Any,
+    **kwargs: Any,
 ) -> None:
+    if from_email_address is None:
+        return  # the first one is confirmed: that is no change
     _record(_Action.EMAIL_CHANGED, user, request, reason=to_email_address.email)
 
 
@@ -62,6 +76,17 @@ def _second_factor_added(
     sender: Any, request: Any, user: User, authenticator: Any, **kwargs: Any
 ) -> None:
     _record(_Action.SECOND_FACTOR_ON, user, request, reason=str(authenticator))
+
+
+def _second_factor_failed(
+    sender: Any, request: Any, user: User, authenticator: Any, **kwargs: Any
+) -> None:
+    audit.record(
+        _Action.SIGN_IN_FAILED,
+        by=None,
+        reason=f"{user.email}, {authenticator.type}",
+        ip_address=_address(request),
+    )
 
 
 def _second_factor_removed(
