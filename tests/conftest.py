@@ -51,14 +51,19 @@ def _own_files(settings: Settings, tmp_path: Path) -> None:
     settings.MAILCATCHER_DIR = tmp_path / "outbox"
 
 
+def empty_cache() -> None:
+    """This process's; `clear` empties the whole of a Redis database."""
+    if hasattr(cache, "delete_pattern"):
+        cache.delete_pattern("*")
+    else:
+        cache.clear()
+
+
 @pytest.fixture(autouse=True)
 def _nothing_left_over() -> Iterator[None]:
     """No test sees another one's cache, or its request to stop."""
     yield
-    if hasattr(cache, "delete_pattern"):
-        cache.delete_pattern("*")  # `clear` empties the whole of a Redis database
-    else:
-        cache.clear()
+    empty_cache()
     shutdown.reset()
 
 
