@@ -1,0 +1,111 @@
+"""
+The one door to the cache: keys, how long things are good for, who computes them.
+
+Only figures are kept here, with the moment when they were computed: never a page, never
+what somebody may do, never whether somebody is blocked. A cache that is away makes
+pages slower and nothing else.
+"""
+
+import hashlib
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Generic, TypeVar, cast
+
+from django.core.cache import cache
+
+FIGURES = 60  # seconds for which figures of a report are good
+_KEPT = 10  # times as long they are kept: better old ones than a queue of readers
+_PATIENCE = 3.0  # seconds to wait for somebody who computes the same
+_AT_WORK = 20  # seconds after which who computes counts as dead
+_FRESH = 2.0  # seconds within which asking anew gives the same
+_GENERATION = 86_400  # seconds
+EVERYBODY = 0  # stands for all owners at once
+
+# `add` of the cache in files is not atomic. Between processes the worst is that two
+# compute the same.
+_claiming = threading.Lock()
+
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True)
+class Cached(Generic[_Value]):
+    value: _Value
+    computed_at: float  # seconds since 1970, UTC
+
+    @property
+    def at(self) -> datetime:
+        return datetime.fromtimestamp(self.computed_at, UTC)
+
+    def age(self) -> float:
+        """Seconds."""
+        return time.time() - self.computed_at
+
+
+def remember(
+    name: str,
+    compute: Callable[[], _Value],
+    *,
+    reader: int,
+    owner: int,
+    question: object = (),
+    seconds: float = FIGURES,
+    refresh: bool = False,
+) -> Cached[_Value]:
+    """
+    What `compute` gives, at most `seconds` old and from after the last change of the
+    `owner`'s things; `refresh` asks for it anew.
+
+    `reader` and `question` (whatever else the answer depends on, what the reader may
+    see above all) are part of the key: nobody gets what was computed for others. Of
+    several readers at once one computes, the others wait for it or get the old figures.
+    """
+    key = _key(name, reader, owner, question)
+    found = cast("Cached[_Value] | None", cache.get(key))
+    if found is not None and found.age() < (_FRESH if refresh else seconds):
+        return found
+    with _claiming:
+        is_mine = cache.add(f"{key}:at-work", 1, _AT_WORK)
+    if is_mine is False and found is not None:
+        return found
+    if is_mine is False:
+        waited = _wait_for(key)
+        if waited is not None:
+            return cast("Cached[_Value]", waited)
+    fresh = Cached(compute(), time.time())
+    cache.set(key, fresh, seconds * _KEPT)
+    if is_mine:
+        cache.delete(f"{key}:at-work")
+    return fresh
+
+
+def changed(owner: int) -> None:
+    """Figures about the things of `owner` are out of date for all who read them."""
+    for each in (owner, EVERYBODY):
+        cache.set(_generation_key(each), secrets.token_hex(6), _GENERATION)
+
+
+def _key(name: str, reader: int, owner: int, question: object) -> str:
+    generation = cache.get_or_set(
+        _generation_key(owner), lambda: secrets.token_hex(6), _GENERATION
+    )
+    words = repr((name, reader, owner, generation, question))
+    return f"figures:{hashlib.sha256(words.encode()).hexdigest()}"
+
+
+def _generation_key(owner: int) -> str:
+    return f"generation:{owner}"
+
+
+def _wait_for(key: str) -> object:
+    until = time.monotonic() + _PATIENCE
+    while time.monotonic() < until:
+        time.sleep(0.05)
+        found: object = cache.get(key)
+        if found is not None:
+            return found
+    return None
