@@ -77,6 +77,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_q",
     "django_tables2",
+    "simple_history",
 ]
 
 MIDDLEWARE = [
@@ -176,6 +177,7 @@ ACCOUNT_ADAPTER = "users.adapter.AccountAdapter"
 ALLAUTH_TRUSTED_PROXY_COUNT = int(env.bool("BEHIND_PROXY", False))
 PASSWORD_RESET_TIMEOUT = 3600  # seconds
 MFA_TOTP_ISSUER = "mailsvc"
+MFA_TOTP_TOLERANCE = 1  # telephones' clocks are not quite right
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # who has a second factor may change the address
 ANONYMOUS_USER_NAME = None  # guardian: no user row for nobody
 GUARDIAN_MONKEY_PATCH_USER = False

@@ -15,7 +15,6 @@ from users import mails
 from users.models import User
 
 _RESET = "account/email/password_reset_key"
-_UNKNOWN = "account/email/unknown_account"  # "you may sign up"
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -44,8 +43,6 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         values = {name: _on_our_site(name, value) for name, value in context.items()}
         site = SimpleNamespace(name="mailsvc", domain=settings.SITE_URL)
         values |= {"email": email, "current_site": site, "request": self.request}
-        if template_prefix == _UNKNOWN and not settings.SIGNUP_OPEN:
-            template_prefix = "account/email/no_account"
         lifetime = mails.LIFETIME
         if template_prefix == _RESET:
             lifetime = timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)

@@ -105,7 +105,7 @@ def test_the_language_of_the_page_is_that_of_the_user_and_of_the_mail(
     visitor.cookies["django_language"] = "ru"
     sign_up(visitor)
     assert User.objects.get().language == "ru"
-    assert "подтвердите" in AccountMail.objects.get().subject
+    assert "Подтвердите" in AccountMail.objects.get().subject
 
 
 def test_the_link_is_good_for_a_day_and_once(

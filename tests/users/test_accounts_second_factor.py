@@ -5,16 +5,12 @@ from datetime import timedelta
 import pytest
 import time_machine
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
-from allauth.mfa.totp.internal.auth import (
-    format_hotp_value,
-    hotp_value,
-    yield_hotp_counters_from_time,
-)
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from tests.conftest import PASSWORD
+from tests.support.totp import code_of
 from users.models import AccountMail, AuditEntry, User
 
 pytestmark = pytest.mark.django_db
@@ -31,10 +27,6 @@ def sign_in(client: Client, user: User) -> str:
 def confirm(client: Client) -> None:
     """What concerns the way in asks for the password again, even after signing in."""
     client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
-
-
-def code_of(secret: str) -> str:
-    return format_hotp_value(hotp_value(secret, next(yield_hotp_counters_from_time())))
 
 
 @pytest.fixture
@@ -147,8 +139,8 @@ def test_on_and_off_are_on_the_audit_log_and_told_by_mail(
     assert {"second_factor_on", "second_factor_off"} <= set(done)
     assert not AuditEntry.objects.filter(reason__contains=secret).exists()
     subjects = " ".join(AccountMail.objects.values_list("subject", flat=True))
-    assert "Authenticator App Activated" in subjects
-    assert "Authenticator App Deactivated" in subjects
+    assert "The second factor is on" in subjects
+    assert "The second factor is off" in subjects
 
 
 def test_a_wrong_code_is_on_the_audit_log(alice: User, secret: str) -> None:

@@ -151,3 +151,14 @@ def test_no_link_is_left_in_the_queues_tables(
     assert mails.send(mail.pk)
     assert not Success.objects.exists()
     assert not AccountMail.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("state", "words"), [("open", "/accounts/signup/"), ("closed", "ask one of them")]
+)
+def test_who_has_no_account_is_told_how_to_get_one(
+    client: Client, settings: Settings, state: str, words: str
+) -> None:
+    settings.SIGNUP_OPEN = state == "open"
+    client.post(reverse("account_reset_password"), {"email": "nobody@example.com"})
+    assert words in AccountMail.objects.get().text
