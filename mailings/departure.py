@@ -45,14 +45,14 @@ def belongings_of(user: User) -> Belongings:
 
 
 @transaction.atomic
-def delete_user(user: User, *, by: User) -> None:
+def delete_user(user: User, *, by: User, reason: str) -> None:
     """
     Deletes the account with its clients, lists, messages and mailings.
 
     Runs, deliveries and attempts stay, and a message that somebody else's mailing
     uses. Raises NotAllowed.
     """
-    managing.delete_user(user, by=by)
+    managing.delete_user(user, by=by, reason=reason)
     for mailing in Mailing.objects.owned_by(user).existing():
         lifecycle.delete(mailing, by=by)
     clients = Client.objects.owned_by(user)

@@ -86,6 +86,7 @@ def hold(mailing: Mailing, *, by: User, reason: str) -> None:
     _require_unfinished(mailing)
     if mailing.is_held:
         raise NotPossible(_("The mailing is held already."))
+    _require_power_to_hold(mailing, by)
     if not reason.strip():
         raise NotPossible(_("Say why the mailing is held."))
     mailing.held_at, mailing.held_by = timezone.now(), by
@@ -98,15 +99,20 @@ def hold(mailing: Mailing, *, by: User, reason: str) -> None:
 
 
 @transaction.atomic
-def release(mailing: Mailing, *, by: User) -> None:
+def release(mailing: Mailing, *, by: User, reason: str) -> None:
+    """Lifts the hold; its owner reads the reason in the mailing's history."""
     _lock(mailing)
     if not mailing.is_held:
         raise NotPossible(_("The mailing is not held."))
+    _require_power_to_hold(mailing, by)
+    reason = reason.strip()
+    if not reason:
+        raise NotPossible(_("Say why the mailing is released."))
     mailing.held_at = mailing.held_by = None
     mailing.hold_reason = ""
     mailing.save(update_fields=["held_at", "held_by", "hold_reason"])
     _reschedule(mailing)
-    audit.record(AuditEntry.Action.MAILING_RELEASED, by=by, on=mailing)
+    audit.record(AuditEntry.Action.MAILING_RELEASED, by=by, on=mailing, reason=reason)
 
 
 @transaction.atomic
@@ -265,6 +271,15 @@ def _require_unfinished(mailing: Mailing) -> None:
         raise NotPossible(_("The mailing was deleted."))
     if mailing.status == Mailing.Status.FINISHED:
         raise NotPossible(_("The mailing is finished."))
+
+
+def _require_power_to_hold(mailing: Mailing, by: User) -> None:
+    """The right to hold mailings at all is asked for by the page."""
+    if mailing.may_be_held_by(by):
+        return
+    if mailing.owner.is_superuser:
+        raise NotPossible(_("Only an administrator may hold it: its owner is one."))
+    raise NotPossible(_("Who owns a mailing can't lift the hold of another."))
 
 
 def require_permission_to_send(mailing: Mailing) -> None:

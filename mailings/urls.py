@@ -4,6 +4,7 @@ from django.urls import URLPattern, path
 
 from mailings.views import (
     clients,
+    history,
     lists,
     mailings,
     messages,
@@ -117,6 +118,11 @@ urlpatterns = [
         "mailings/<int:pk>/send/",
         mailings.MailingSendNow.as_view(),
         name="mailing-send",
+    ),
+    path(
+        "mailings/<int:pk>/history/",
+        history.MailingHistoryPage.as_view(),
+        name="mailing-history",
     ),
     path("runs/", runs.RunListPage.as_view(), name="run-list"),
     path("runs/<int:pk>/", runs.RunDetailPage.as_view(), name="run-detail"),

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from mailsvc.views import Words
 from users import managing
 from users.models import User
 
@@ -18,8 +19,11 @@ class ReasonForm(forms.Form):
         label=gettext_lazy("Reason"),
         max_length=500,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text=gettext_lazy("The owner sees it. It stays on the audit log."),
     )
+
+    def __init__(self, *args: Any, help_text: Words, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].help_text = str(help_text)
 
 
 class _RolesForm(forms.ModelForm):  # type: ignore[type-arg]

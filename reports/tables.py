@@ -111,7 +111,7 @@ class AllMailingsTable(BaseTable):
 
     def _actions(self, record: Mailing) -> list[tuple[str, str, str]]:
         user, found = self.request.user, []
-        if user.has_perm("mailings.hold_mailing"):
+        if user.has_perm("mailings.hold_mailing") and record.may_be_held_by(user):
             if record.is_held:
                 url = reverse("reports:manage-mailing-release", args=[record.pk])
                 found.append((url, "unlock", gettext("Release")))

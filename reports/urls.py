@@ -43,5 +43,10 @@ urlpatterns = [
         users.UserUnblockPage.as_view(),
         name="manage-user-unblock",
     ),
+    path(
+        "manage/users/<int:pk>/history/",
+        users.UserHistoryPage.as_view(),
+        name="manage-user-history",
+    ),
     path("manage/audit/", audit.AuditPage.as_view(), name="manage-audit"),
 ]

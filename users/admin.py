@@ -1,6 +1,6 @@
 """Users on the admin site."""
 
-from typing import Any
+from typing import Any, cast
 
 from allauth.account.models import EmailAddress
 from django import forms
@@ -11,7 +11,9 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from users.models import User
+from users import audit, managing
+from users.blocking import NotAllowed
+from users.models import AuditEntry, User
 
 
 class _FreeAddress:
@@ -35,7 +37,21 @@ class NewUserForm(_FreeAddress, AdminUserCreationForm):  # type: ignore[type-arg
 
 
 class UserForm(_FreeAddress, UserChangeForm):  # type: ignore[type-arg]
-    pass
+    by: User  # set by the page
+
+    def clean(self) -> dict[str, Any]:
+        """What the verb would refuse is said at its field."""
+        cleaned = super().clean() or self.cleaned_data
+        wanted = User(pk=self.instance.pk)
+        for name in ("is_staff", "is_superuser"):
+            value = cleaned.get(name, getattr(self.instance, name))
+            setattr(wanted, name, value)
+        try:
+            managing.require_right_to_powers(wanted, by=self.by)
+        except NotAllowed as refusal:
+            name = "is_staff" if wanted.is_superuser else "is_superuser"
+            self.add_error(name if name in self.fields else None, str(refusal))
+        return cleaned
 
 
 @admin.register(User)
@@ -44,7 +60,7 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
     list_filter = ("is_active", "is_staff", "groups")
     search_fields = ("email", "full_name")
     ordering = ("email",)
-    # Blocking, deleting: the managers' pages know the rules and keep the history.
+    # Blocking, deleting: the managers' pages know the rules and ask for a reason.
     readonly_fields = ("is_active", "last_login", "date_joined")
     form = UserForm
     add_form = NewUserForm
@@ -66,6 +82,27 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
     ) -> bool:
         return False
 
+    def has_change_permission(
+        self, request: HttpRequest, obj: User | None = None
+    ) -> bool:
+        """Who is no administrator changes none; nobody changes who is gone."""
+        if obj is not None and obj.deleted_at is not None:
+            return False
+        if obj is not None and obj.is_superuser and not _by(request).is_superuser:
+            return False
+        return super().has_change_permission(request, obj)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Roles are given by administrators, and by nobody to themselves."""
+        fields = super().get_readonly_fields(request, obj)
+        if _by(request).is_superuser and obj != request.user:
+            return fields
+        return (*fields, "is_staff", "is_superuser", "groups")
+
+    def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        form = super().get_form(request, *args, **kwargs)
+        return type(form.__name__, (form,), {"by": request.user})
+
     def save_model(
         self,
         request: HttpRequest,
@@ -73,6 +110,26 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
         form: "forms.ModelForm[User]",
         change: bool,  # noqa: FBT001 - Django's signature
     ) -> None:
-        """Who makes an account vouches for its address: no mail to confirm it."""
-        super().save_model(request, obj, form, change)
+        """By the verbs. Who makes an account vouches for its address: no mail."""
+        if change:
+            managing.save_on_admin_site(obj, by=_by(request))
+        else:
+            super().save_model(request, obj, form, change)
+            audit.record(AuditEntry.Action.USER_CREATED, by=_by(request), on=obj)
         obj.vouch()
+
+    def save_related(
+        self,
+        request: HttpRequest,
+        form: Any,
+        formsets: Any,
+        change: bool,  # noqa: FBT001 - Django's signature
+    ) -> None:
+        groups = form.cleaned_data.pop("groups", None)
+        super().save_related(request, form, formsets, change)
+        if groups is not None:
+            managing.set_groups(form.instance, groups, by=_by(request))
+
+
+def _by(request: HttpRequest) -> User:
+    return cast("User", request.user)  # the admin site asks for sign-in

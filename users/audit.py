@@ -1,8 +1,48 @@
-"""The one way onto the audit log. The verbs call it; nothing else writes there."""
+"""
+The one way onto the audit log. The verbs call it; nothing else writes there.
+
+What changes an object that has a history goes into that, too: one call for both.
+"""
 
 from django.db import models
 
+from users import history
 from users.models import AuditEntry, User
+
+_Action = AuditEntry.Action
+
+_KINDS = {
+    _Action.USER_CREATED: history.CREATED,
+    _Action.USER_CHANGED: history.CHANGED,
+    _Action.EMAIL_CHANGED: history.CHANGED,
+    _Action.USER_BLOCKED: history.CHANGED,
+    _Action.USER_UNBLOCKED: history.CHANGED,
+    _Action.ROLES_CHANGED: history.CHANGED,
+    _Action.USER_DELETED: history.DELETED,
+    _Action.MAILING_LAUNCHED: history.CREATED,
+    _Action.MAILING_CHANGED: history.CHANGED,
+    _Action.MAILING_PAUSED: history.CHANGED,
+    _Action.MAILING_RESUMED: history.CHANGED,
+    _Action.MAILING_STOPPED: history.CHANGED,
+    _Action.MAILING_HELD: history.CHANGED,
+    _Action.MAILING_RELEASED: history.CHANGED,
+    _Action.MAILING_DELETED: history.DELETED,
+}
+# After these, recipients, message or roles may be others.
+_CHANGES_BESIDE = {
+    _Action.USER_CREATED,
+    _Action.ROLES_CHANGED,
+    _Action.MAILING_LAUNCHED,
+    _Action.MAILING_CHANGED,
+}
+# Whoever does these says why; with others the reason is what was changed.
+WITH_REASON = {
+    _Action.USER_BLOCKED,
+    _Action.USER_UNBLOCKED,
+    _Action.USER_DELETED,
+    _Action.MAILING_HELD,
+    _Action.MAILING_RELEASED,
+}
 
 
 def record(
@@ -24,3 +64,12 @@ def record(
         reason=reason,
         ip_address=ip_address,
     )
+    if on is not None and action in _KINDS and history.is_kept_of(on):
+        history.put_down(
+            on,
+            by=by,
+            kind=_KINDS[action],
+            action=action,
+            why=reason if action in WITH_REASON else "",
+            beside=action in _CHANGES_BESIDE,
+        )

@@ -40,17 +40,20 @@ def block(user: User, *, by: User, reason: str) -> None:
 
 
 @transaction.atomic
-def unblock(user: User, *, by: User) -> None:
+def unblock(user: User, *, by: User, reason: str) -> None:
     """Raises NotAllowed. What is still inside its window goes on."""
     user = _locked(user)
     _require_power(by, user)
     if not user.is_blocked:
         raise NotAllowed(_("The user is not blocked."))
+    reason = reason.strip()
+    if not reason:
+        raise NotAllowed(_("Say why the user is unblocked."))
     user.is_active = True
     user.blocked_at = user.blocked_by = None
     user.block_reason = ""
     user.save(update_fields=["is_active", "blocked_at", "blocked_by", "block_reason"])
-    audit.record(AuditEntry.Action.USER_UNBLOCKED, by=by, on=user)
+    audit.record(AuditEntry.Action.USER_UNBLOCKED, by=by, on=user, reason=reason)
 
 
 def may_block(by: User, user: User) -> bool:

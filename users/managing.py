@@ -12,11 +12,12 @@ from django.db.models import F
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from users import audit
+from users import audit, history
 from users.blocking import NotAllowed, is_a_peer
 from users.models import AuditEntry, User
 
 _REASON_LENGTH = 500
+_POWERS = ("is_staff", "is_superuser")
 
 
 @transaction.atomic
@@ -33,7 +34,7 @@ def create_user(
     user = User.objects.create_user(email, full_name=full_name)
     user.vouch()
     audit.record(AuditEntry.Action.USER_CREATED, by=by, on=user)
-    _set_groups(user, groups, by=by)
+    set_groups(user, groups, by=by)
     return user
 
 
@@ -62,11 +63,11 @@ def edit_user(
             reason=words[:_REASON_LENGTH],
         )
     if groups is not None:
-        _set_groups(user, groups, by=by)
+        set_groups(user, groups, by=by)
 
 
 @transaction.atomic
-def delete_user(user: User, *, by: User) -> None:
+def delete_user(user: User, *, by: User, reason: str) -> None:
     """
     Takes everything from the account that names a person or lets one in.
 
@@ -74,10 +75,13 @@ def delete_user(user: User, *, by: User) -> None:
     is the business of `mailings.departure`. Raises NotAllowed.
     """
     require_power(by, user)
+    if not reason.strip():
+        raise NotAllowed(_("Say why the user is deleted."))
     if user.is_superuser:
         _require_another_administrator(user)
     user = User.objects.existing().select_for_update().get(pk=user.pk)
-    audit.record(AuditEntry.Action.USER_DELETED, by=by, on=user, reason=user.email)
+    words = f"{user.email}: {reason.strip()}"[:_REASON_LENGTH]
+    audit.record(AuditEntry.Action.USER_DELETED, by=by, on=user, reason=words)
     user.email, user.full_name = f"deleted-{user.pk}@deleted.invalid", ""
     user.deleted_at = now()
     user.is_active = user.is_staff = user.is_superuser = False
@@ -88,7 +92,57 @@ def delete_user(user: User, *, by: User) -> None:
     user.save()
     user.groups.clear()
     user.user_permissions.clear()
+    history.forget(user)
     _forget_sign_ins(user)
+
+
+@transaction.atomic
+def save_on_admin_site(user: User, *, by: User) -> None:
+    """
+    Saves what an administrator changed of a user's fields on the admin site, where
+    every field but roles may be changed. Raises NotAllowed.
+    """
+    before = User.objects.existing().select_for_update().get(pk=user.pk)
+    require_right_to_powers(user, by=by)
+    changed = {
+        name: getattr(user, name)
+        for name in ("email", "full_name", "timezone", "language", *_POWERS)
+        if getattr(user, name) != getattr(before, name)
+    }
+    user.save(update_fields=list(changed))
+    powers = [
+        f"{'+' if value else '−'} {_label(name)}"
+        for name, value in changed.items()
+        if name in _POWERS
+    ]
+    others = [
+        _change(before, name, value)
+        for name, value in changed.items()
+        if name not in _POWERS
+    ]
+    for action, words in (
+        (AuditEntry.Action.USER_CHANGED, "; ".join(others)),
+        (AuditEntry.Action.ROLES_CHANGED, ", ".join(powers)),
+    ):
+        if words:
+            audit.record(action, by=by, on=user, reason=words[:_REASON_LENGTH])
+
+
+def require_right_to_powers(user: User, *, by: User) -> None:
+    """
+    Asks about `user` with new powers, not saved yet. Raises NotAllowed.
+
+    Holds the lock on all administrators until the end of the transaction.
+    """
+    before = User.objects.get(pk=user.pk)
+    if all(getattr(user, name) == getattr(before, name) for name in _POWERS):
+        return
+    if not by.is_superuser:
+        raise NotAllowed(_("Only an administrator changes roles."))
+    if by.pk == user.pk:
+        raise NotAllowed(_("Nobody changes their own roles."))
+    if before.is_superuser and not (user.is_superuser and user.is_staff):
+        _require_another_administrator(user)
 
 
 def may_manage(by: User, user: User) -> bool:
@@ -114,12 +168,15 @@ def _objection(by: User, user: User) -> str:
     return ""
 
 
-def _set_groups(user: User, groups: Iterable[Group], *, by: User) -> None:
+def set_groups(user: User, groups: Iterable[Group], *, by: User) -> None:
+    """Only administrators do, and not to themselves. Raises NotAllowed."""
     wanted, before = set(groups), set(user.groups.all())
     if wanted == before:
         return
     if not by.is_superuser:
         raise NotAllowed(_("Only an administrator changes roles."))
+    if by.pk == user.pk:
+        raise NotAllowed(_("Nobody changes their own roles."))
     user.groups.set(wanted)
     signs = (("+", wanted - before), ("−", before - wanted))
     names = [
@@ -131,9 +188,12 @@ def _set_groups(user: User, groups: Iterable[Group], *, by: User) -> None:
     audit.record(AuditEntry.Action.ROLES_CHANGED, by=by, on=user, reason=reason)
 
 
+def _label(name: str) -> str:
+    return str(User._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
+
+
 def _change(user: User, name: str, value: object) -> str:
-    label = User._meta.get_field(name).verbose_name  # type: ignore[union-attr]
-    return f"{label}: {getattr(user, name) or '—'} → {value or '—'}"
+    return f"{_label(name)}: {getattr(user, name) or '—'} → {value or '—'}"
 
 
 def _require_another_administrator(user: User) -> None:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.i18n import set_language
 
 from mailsvc.views import UpdatePage
+from users import audit, history
 from users.forms import ProfileForm
 
 
@@ -24,6 +25,16 @@ def switch_language(request: HttpRequest) -> HttpResponse:
         request.user.language = chosen
         request.user.save(update_fields=["language"])
     return set_language(request)
+
+
+@transaction.atomic
+def _keep_language(user: User, chosen: str) -> None:
+    """In the user's history, but not on the audit log: it is a switch."""
+    if user.language == chosen:
+        return
+    user.language = chosen
+    user.save(update_fields=["language"])
+    history.put_down(user, by=user, action=AuditEntry.Action.USER_CHANGED)
 
 
 class SignUpPage(SignupView):  # type: ignore[misc]
@@ -46,5 +57,6 @@ class ProfilePage(UpdatePage):
 
     def saved(self) -> None:
         """The answer is already in the new language."""
+        audit.record(AuditEntry.Action.USER_CHANGED, by=self.object, on=self.object)
         if self.object.language:
             translation.activate(self.object.language)

@@ -7,7 +7,12 @@ Nothing here prints: a command or a page shows the `ImportReport`.
 """
 
 from mailings.importing.reading import UnreadableFile, read_rows
-from mailings.importing.saving import ImportReport, RowError, import_clients
+from mailings.importing.saving import (
+    ImportReport,
+    RowError,
+    import_clients,
+    put_on_record,
+)
 from mailings.importing.texts import decode
 
 __all__ = [
@@ -16,5 +21,6 @@ __all__ = [
     "UnreadableFile",
     "decode",
     "import_clients",
+    "put_on_record",
     "read_rows",
 ]

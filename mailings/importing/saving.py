@@ -12,9 +12,12 @@ from mailings.importing.reading import read_rows
 from mailings.importing.verdicts import Candidate, Judge, Rejected
 from mailings.models import Client, ClientList
 from mailings.models.client import ClientQuerySet
-from users.models import User
+from mailsvc.validators import one_line
+from users import audit
+from users.models import AuditEntry, User
 
 CHUNK = 1000  # rows a transaction
+_NAME_SHOWN = 200  # characters
 _TRIES = 3  # if somebody else saves the same address at the same moment
 
 
@@ -49,6 +52,16 @@ class ImportReport:
             "rejected": self.rejected,
             "errors": [{"row": e.row, "reason": e.reason} for e in self.errors],
         }
+
+
+def put_on_record(report: ImportReport, file_name: str, *, by: User) -> None:
+    """On the audit log: from which file, and how many."""
+    counts = (
+        f"created {report.created}, updated {report.updated}, "
+        f"unchanged {report.unchanged}, rejected {report.rejected}"
+    )
+    name = one_line(file_name)[:_NAME_SHOWN]
+    audit.record(AuditEntry.Action.IMPORTED, by=by, reason=f"{name}: {counts}")
 
 
 def import_clients(

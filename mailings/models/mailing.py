@@ -1,6 +1,7 @@
 """The mailing: a message to clients, repeated inside a window."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.apps import apps
 from django.conf import settings
@@ -14,6 +15,8 @@ from mailings import recurrence
 from mailings.models.client import Client, ClientList
 from mailings.models.message import Message
 from mailsvc.validators import validate_one_line
+from users.history import History
+from users.models import User
 from users.permissions import OwnedQuerySet
 
 
@@ -111,6 +114,10 @@ class Mailing(models.Model):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     objects = MailingQuerySet.as_manager()
+    # Not the status: time changes it, and the verbs of people have names.
+    history = History(
+        excluded_fields=["owner", "message", "status", "held_by", "created_at"]
+    )
 
     class Meta:
         verbose_name = _("mailing")
@@ -172,6 +179,27 @@ class Mailing(models.Model):
     @property
     def is_held(self) -> bool:
         return self.held_at is not None
+
+    def may_be_held_by(self, user: User) -> bool:
+        """
+        Whether `user`, who may hold mailings, may hold or release this one: managers
+        touch no administrators, and lift no hold that another put on their own.
+        """
+        if user.is_superuser:
+            return True
+        is_anothers_hold = self.is_held and self.held_by_id != user.pk
+        return not self.owner.is_superuser and not (
+            self.owner_id == user.pk and is_anothers_hold
+        )
+
+    def beside(self) -> dict[str, Any]:
+        """What the history keeps besides the fields: message and recipients."""
+        message, lists = self.message, self.lists.values_list("pk", "name")
+        return {
+            "message": {str(message.pk): message.subject} if message else {},
+            "lists": {str(pk): name for pk, name in lists},
+            "clients": self.clients.count(),
+        }
 
     @property
     def is_live(self) -> bool:

@@ -121,6 +121,7 @@ class MailingDetailPage(VisibleMailings, DetailPage):
             may_send=self.object.is_live and now < self.object.end_at,
             **kwargs,
         )
+            may_hold=self.object.may_be_held_by(self.user),
 
 
 class MailingLivePart(MailingDetailPage):

@@ -6,11 +6,12 @@ from django.contrib import messages
 from django.contrib.auth.mixins import PermissionRequiredMixin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
 from django.views.generic import FormView
 from django.views.generic.detail import SingleObjectMixin
 
 from mailings.lifecycle import NotPossible
-from mailsvc.views import ConfirmPage, Words
+from mailsvc.views import Words
 from reports.forms import ReasonForm
 from users.blocking import NotAllowed
 from users.models import User
@@ -29,22 +30,6 @@ class Permitted(PermissionRequiredMixin):
         return cast("User", self.request.user)
 
 
-class AskingPage(Permitted, ConfirmPage):
-    """A question; a verb that refuses says why on the page."""
-
-    template_name = "reports/confirm_page.html"
-
-    def form_valid(self, form: Any) -> HttpResponse:
-        try:
-            return super().form_valid(form)
-        except Refusals as refusal:
-            form.add_error(None, str(refusal))
-            return self.form_invalid(form)
-
-    def get_success_url(self) -> str:
-        return self.get_cancel_url()
-
-
 class ReasonPage(Permitted, SingleObjectMixin, FormView):  # type: ignore[type-arg]
     """A question that wants a reason; `act` does it."""
 
@@ -54,6 +39,10 @@ class ReasonPage(Permitted, SingleObjectMixin, FormView):  # type: ignore[type-a
     question: Words
     button: Words
     success_message: Words
+    reason_help: Words = _("The owner sees it. It stays on the audit log.")
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return super().get_form_kwargs() | {"help_text": self.reason_help}
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         self.object = self.get_object()
@@ -69,6 +58,9 @@ class ReasonPage(Permitted, SingleObjectMixin, FormView):  # type: ignore[type-a
     def get_cancel_url(self) -> str:
         raise NotImplementedError
 
+    def get_success_url(self) -> str:
+        return self.get_cancel_url()
+
     def form_valid(self, form: ReasonForm) -> HttpResponse:
         try:
             self.act(form.cleaned_data["reason"])
@@ -76,4 +68,4 @@ class ReasonPage(Permitted, SingleObjectMixin, FormView):  # type: ignore[type-a
             form.add_error(None, str(refusal))
             return self.form_invalid(form)
         messages.success(self.request, str(self.success_message))
-        return redirect(self.get_cancel_url())
+        return redirect(self.get_success_url())

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -12,7 +13,7 @@ from mailsvc.views import TablePage
 from reports import ledger
 from reports.filters import AllMailingsFilter
 from reports.tables import AllMailingsTable
-from reports.views.access import AskingPage, Permitted, ReasonPage
+from reports.views.access import Permitted, ReasonPage
 
 
 class AllMailingsPage(Permitted, TablePage):
@@ -36,6 +37,12 @@ class _HoldingPage:
     def get_queryset(self) -> "QuerySet[Any]":
         return Mailing.objects.visible_to(self.user).existing().select_related("owner")
 
+    def get_object(self, queryset: Any = None) -> Mailing:
+        mailing: Mailing = super().get_object(queryset)  # type: ignore[misc]
+        if not mailing.may_be_held_by(self.user):
+            raise PermissionDenied
+        return mailing
+
     def get_cancel_url(self) -> str:
         if self.user.has_perm(AllMailingsPage.permission_required):
             return reverse("reports:manage-mailings")
@@ -56,12 +63,12 @@ class HoldPage(_HoldingPage, ReasonPage):
         lifecycle.hold(self.object, by=self.user, reason=reason)
 
 
-class ReleasePage(_HoldingPage, AskingPage):
+class ReleasePage(_HoldingPage, ReasonPage):
     title = _("Release mailing")
     question = _("Release this mailing?")
     consequence = _("What is still inside its time goes on.")
     button = _("Release")
     success_message = _("The mailing is released.")
 
-    def confirmed(self) -> None:
-        lifecycle.release(self.object, by=self.user)
+    def act(self, reason: str) -> None:
+        lifecycle.release(self.object, by=self.user, reason=reason)

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+from django_tables2 import SingleTableMixin
 
 from mailings import departure, lifecycle
 from mailings.models import Mailing
@@ -24,9 +25,11 @@ from reports.tables import (
     roles_of,
     user_badge,
 )
-from reports.views.access import AskingPage, Permitted, ReasonPage
-from users import blocking, managing
+from reports.views.access import Permitted, ReasonPage
+from users import blocking, history, managing
+from users.history import Change
 from users.models import AuditEntry, User
+from users.tables import HistoryTable
 
 SHOWN = 10
 
@@ -112,6 +115,15 @@ class UserDetailPage(_UserPage, DetailPage):
         return AuditTable(list(entries[:SHOWN]), orderable=False)
 
 
+class UserHistoryPage(_UserPage, SingleTableMixin, DetailPage):  # type: ignore[misc]
+    permission_required = "users.view_all_users"
+    template_name = "reports/user_history.html"
+    table_class = HistoryTable
+
+    def get_table_data(self) -> list[Change]:
+        return history.of(self.object)
+
+
 class _ByManager:
     """Gives the form who asks; what the verb refuses is said on the page."""
 
@@ -162,11 +174,13 @@ class UserUpdatePage(_UserPage, _ByManager, UpdatePage):
     may = staticmethod(managing.may_manage)
 
 
-class UserDeletePage(_UserPage, AskingPage):
+class UserDeletePage(_UserPage, ReasonPage):
     permission_required = "users.manage_users"
     template_name = "reports/user_delete.html"
     title = _("Delete user")
     question = _("Delete this user?")
+    button = _("Delete")
+    reason_help = _("It stays on the audit log.")
     success_message = _("The user is deleted.")
     may = staticmethod(managing.may_manage)
 
@@ -174,8 +188,8 @@ class UserDeletePage(_UserPage, AskingPage):
         belongings = departure.belongings_of(self.object)
         return super().get_context_data(belongings=belongings, **kwargs)
 
-    def confirmed(self) -> None:
-        departure.delete_user(self.object, by=self.user)
+    def act(self, reason: str) -> None:
+        departure.delete_user(self.object, by=self.user, reason=reason)
 
     def get_success_url(self) -> str:
         return reverse("reports:manage-users")
@@ -186,6 +200,7 @@ class UserBlockPage(_UserPage, ReasonPage):
     title = _("Block user")
     question = _("Block this user?")
     button = _("Block")
+    reason_help = _("The user sees it. It stays on the audit log.")
     success_message = _("The user is blocked.")
     may = staticmethod(blocking.may_block)
 
@@ -207,7 +222,7 @@ class UserBlockPage(_UserPage, ReasonPage):
         blocking.block(self.object, by=self.user, reason=reason)
 
 
-class UserUnblockPage(_UserPage, AskingPage):
+class UserUnblockPage(_UserPage, ReasonPage):
     permission_required = "users.block_user"
     title = _("Unblock user")
     question = _("Unblock this user?")
@@ -215,9 +230,10 @@ class UserUnblockPage(_UserPage, AskingPage):
         "They can sign in again. What of theirs is still inside its time goes on."
     )
     button = _("Unblock")
+    reason_help = _("The user sees it. It stays on the audit log.")
     success_message = _("The user is unblocked.")
     may = staticmethod(blocking.may_block)
 
-    def confirmed(self) -> None:
-        blocking.unblock(self.object, by=self.user)
+    def act(self, reason: str) -> None:
+        blocking.unblock(self.object, by=self.user, reason=reason)
         lifecycle.settle(timezone.now())  # not only at the next sweep

@@ -132,6 +132,7 @@ DOORS = {
         "mailsvc.management.commands.mailcatcher": "aiosmtpd runs in one",
     },
     "aiosmtpd": {"mailsvc.management.commands.mailcatcher": ""},
+    "simple_history": {"users.history": ""},
     "nh3": {"mailings.html": ""},
     "environ": {"mailsvc.settings": ""},
 }

@@ -113,6 +113,7 @@ def test_a_block_ends_session_and_sending_and_unblocking_goes_on(
     assert not _finished(mailing)
 
     page.get_by_role("link", name="Unblock").click()
+    page.get_by_label("Reason").fill("They have apologised")
     page.get_by_role("button", name="Unblock").click()
     expect(page.get_by_text("The user is unblocked.")).to_be_visible()
     signed_in.reload()
@@ -140,6 +141,7 @@ def test_the_managers_pages_have_no_violations(
         *(user, f"{user}edit/", f"{user}block/", f"{user}delete/"),
         f"/manage/mailings/{mailing.pk}/hold/",
         f"/manage/mailings/{held.pk}/release/",
+        *(f"{user}history/", f"/mailings/{held.pk}/history/"),
     ):
         page.goto(f"{live_server.url}{path}")
         expect(page.locator("h1")).to_have_count(1)

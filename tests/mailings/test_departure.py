@@ -20,7 +20,7 @@ def test_what_is_theirs_goes_and_what_was_sent_stays(
     mailing = recipes.mailing(alice, lists=[listed], title="News")
     run = recipes.run(mailing, accepted=1, refused=1, pending=2)
     recipes.mailing(alice, title="Never sent")
-    departure.delete_user(alice, by=manager)
+    departure.delete_user(alice, by=manager, reason="Gone")
     assert Client.objects.count() == ClientList.objects.count() == 0
     assert Message.objects.count() == 0
     kept = Mailing.objects.get()
@@ -40,7 +40,7 @@ def test_no_alarm_is_left(alice: User, manager: User) -> None:
     client = recipes.client(alice)
     mailing = recipes.mailing(alice, clients=[client], periodicity="daily")
     lifecycle.launch(mailing, by=alice)
-    departure.delete_user(alice, by=manager)
+    departure.delete_user(alice, by=manager, reason="Gone")
     assert schedules.Schedule.objects.filter(name=f"mailing:{mailing.pk}").count() == 0
 
 
@@ -48,7 +48,7 @@ def test_what_others_use_stays_theirs(alice: User, bob: User, manager: User) -> 
     message = recipes.message(alice)
     theirs = recipes.mailing(bob, message=message, clients=[recipes.client(bob)])
     share(theirs, to=alice, level=Level.VIEW, by=bob)
-    departure.delete_user(alice, by=manager)
+    departure.delete_user(alice, by=manager, reason="Gone")
     theirs.refresh_from_db()
     assert theirs.message == message
     assert theirs.is_live
@@ -59,7 +59,7 @@ def test_what_others_use_stays_theirs(alice: User, bob: User, manager: User) -> 
 def test_who_may_not_delete_deletes_nothing(alice: User, bob: User) -> None:
     recipes.run(recipes.mailing(alice), pending=1)
     with pytest.raises(NotAllowed):
-        departure.delete_user(alice, by=bob)
+        departure.delete_user(alice, by=bob, reason="Gone")
     assert Client.objects.count() == 1
     assert Run.objects.get().pending == 1
     assert Mailing.objects.existing().count() == 1

@@ -144,7 +144,7 @@ def test_every_verb_is_on_the_audit_log(
     lifecycle.pause(made, by=alice)
     lifecycle.resume(made, by=alice)
     lifecycle.hold(made, by=manager, reason="Complaints")
-    lifecycle.release(made, by=manager)
+    lifecycle.release(made, by=manager, reason="Checked")
     lifecycle.stop(made, by=alice)
     lifecycle.delete(made, by=alice)
     entries = AuditEntry.objects.order_by("pk")
@@ -154,7 +154,7 @@ def test_every_verb_is_on_the_audit_log(
         ("alice@example.com", "mailing_paused", ""),
         ("alice@example.com", "mailing_resumed", ""),
         ("manager@example.com", "mailing_held", "Complaints"),
-        ("manager@example.com", "mailing_released", ""),
+        ("manager@example.com", "mailing_released", "Checked"),
         ("alice@example.com", "mailing_stopped", ""),
         ("alice@example.com", "mailing_deleted", ""),
     ]

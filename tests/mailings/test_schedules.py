@@ -125,7 +125,7 @@ def test_resuming_and_releasing_bring_the_alarm_back(
     lifecycle.resume(made, by=alice)
     assert alarms(made) == [start]
     lifecycle.hold(made, by=manager, reason="Complaints")
-    lifecycle.release(made, by=manager)
+    lifecycle.release(made, by=manager, reason="Checked")
     assert alarms(made) == [start]
 
 

@@ -51,7 +51,7 @@ def test_sessions_that_a_block_has_ended_are_not_listed(
     signed_in(alice)
     blocking.block(alice, by=manager, reason="Spam")
     alice.refresh_from_db()
-    blocking.unblock(alice, by=manager)
+    blocking.unblock(alice, by=manager, reason="Sorry")
     here = signed_in(alice)
     assert len(here.get(SESSIONS).context["sessions"]) == 1
 

@@ -1,11 +1,16 @@
+from typing import Any
+
 import pytest
 from allauth.account.models import EmailAddress
+from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.urls import reverse
 
 from mailings.models import Mailing
 from tests import recipes
-from users.models import User
+from users import managing
+from users.blocking import NotAllowed
+from users.models import AuditEntry, User
 
 ADD = "/admin/users/user/add/"
 
@@ -48,6 +53,86 @@ def test_a_changed_address_is_the_one_to_sign_in_with(
     assert admin_client.post(url, data).status_code == 302
     addresses = EmailAddress.objects.filter(user=alice).values_list("email", "verified")
     assert list(addresses) == [("alice@example.org", True)]
+
+
+def change(client: Client, user: User, **values: object) -> Any:
+    """Posts the form of the user as it is, with these values."""
+    data: dict[str, object] = {
+        "email": user.email,
+        "full_name": user.full_name,
+        "timezone": str(user.timezone),
+        "language": user.language,
+        "groups": [group.pk for group in user.groups.all()],
+    }
+    data |= {name: "on" for name in ("is_staff", "is_superuser") if getattr(user, name)}
+    data = {name: value for name, value in (data | values).items() if value is not None}
+    return client.post(reverse("admin:users_user_change", args=[user.pk]), data)
+
+
+def test_roles_are_given_on_record(
+    admin: User, admin_client: Client, alice: User
+) -> None:
+    managers = Group.objects.get(name="Managers")
+    answer = change(admin_client, alice, groups=[managers.pk], is_staff="on")
+    assert answer.status_code == 302
+    assert list(alice.groups.all()) == [managers]
+    log = AuditEntry.objects.filter(object_id=alice.pk).order_by("pk")
+    assert list(log.values_list("actor_email", "action", "reason")) == [
+        (admin.email, "roles_changed", "+ may use the admin site"),
+        (admin.email, "roles_changed", "+ Managers"),
+    ]
+    assert [row.history_user for row in alice.history.all()[:2]] == [admin, admin]
+
+
+def test_a_changed_name_is_on_record(admin_client: Client, alice: User) -> None:
+    assert change(admin_client, alice, full_name="Alicia").status_code == 302
+    entry = AuditEntry.objects.get(object_id=alice.pk)
+    assert (entry.action, entry.reason) == ("user_changed", "full name: Alice → Alicia")
+
+
+@pytest.mark.parametrize("power", ["is_staff", "is_superuser"])
+def test_administrators_demote_each_other_but_not_themselves(
+    admin: User, admin_client: Client, power: str
+) -> None:
+    assert change(admin_client, admin, **{power: None}).status_code == 302
+    admin.refresh_from_db()
+    assert (admin.is_staff, admin.is_superuser) == (True, True)
+    other = User.objects.create_superuser("other@example.com")
+    assert change(admin_client, other, **{power: None}).status_code == 302
+    other.refresh_from_db()
+    assert not getattr(other, power)
+
+
+def test_the_last_administrator_stays_one(admin: User) -> None:
+    """As if two had demoted each other at the same time."""
+    other = User.objects.create_superuser("other@example.com")
+    stale = User.objects.get(pk=other.pk)
+    other.is_superuser = False
+    managing.save_on_admin_site(other, by=admin)
+    admin.is_superuser = False
+    with pytest.raises(NotAllowed, match="last administrator"):
+        managing.save_on_admin_site(admin, by=stale)
+    assert User.objects.get(pk=admin.pk).is_superuser
+
+
+def test_who_may_only_edit_users_makes_no_administrator_and_touches_none(
+    admin: User, alice: User, bob: User
+) -> None:
+    alice.is_staff = True
+    alice.save()
+    for codename in ("view_user", "change_user"):
+        alice.user_permissions.add(Permission.objects.get(codename=codename))
+    editor = Client()
+    editor.force_login(alice)
+    assert change(editor, bob, is_superuser="on", full_name="B").status_code == 302
+    bob.refresh_from_db()
+    assert (bob.is_superuser, bob.full_name) == (False, "B")
+    assert change(editor, alice, is_superuser="on").status_code == 302
+    alice.refresh_from_db()
+    assert not alice.is_superuser
+    assert change(editor, admin, full_name="X").status_code == 403
+    password = reverse("admin:auth_user_password_change", args=[admin.pk])
+    assert editor.post(password, {}).status_code == 403
 
 
 @pytest.mark.parametrize(

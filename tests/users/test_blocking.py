@@ -33,7 +33,7 @@ def test_an_old_cookie_stays_dead_after_unblocking(
 ) -> None:
     assert status(alice_client) == 200
     blocking.block(alice, by=manager, reason="Spam")
-    blocking.unblock(alice, by=manager)
+    blocking.unblock(alice, by=manager, reason="Sorry")
     assert status(alice_client) == 302
     fresh = Client()
     fresh.force_login(User.objects.get(pk=alice.pk))
@@ -51,13 +51,13 @@ def test_a_block_is_recorded_with_author_time_and_reason(
         "Spam",
     )
     assert alice.blocked_at is not None
-    blocking.unblock(alice, by=manager)
+    blocking.unblock(alice, by=manager, reason="Sorry")
     log = AuditEntry.objects.order_by("pk").values_list(
         "action", "actor_email", "object_name", "reason"
     )
     assert list(log) == [
         ("user_blocked", "manager@example.com", "Alice", "Spam"),
-        ("user_unblocked", "manager@example.com", "Alice", ""),
+        ("user_unblocked", "manager@example.com", "Alice", "Sorry"),
     ]
 
 
@@ -68,7 +68,7 @@ def test_a_block_wants_a_reason(alice: User, manager: User) -> None:
 
 def test_nobody_is_blocked_or_unblocked_twice(alice: User, manager: User) -> None:
     with pytest.raises(NotAllowed, match="not blocked"):
-        blocking.unblock(alice, by=manager)
+        blocking.unblock(alice, by=manager, reason="Sorry")
     blocking.block(alice, by=manager, reason="Spam")
     with pytest.raises(NotAllowed, match="already"):
         blocking.block(alice, by=manager, reason="Spam")

@@ -19,7 +19,7 @@ def verb(name: str, user: User, by: User) -> None:
     if name == "edit":
         managing.edit_user(user, by=by, full_name="Another")
     else:
-        managing.delete_user(user, by=by)
+        managing.delete_user(user, by=by, reason="Gone")
 
 
 @pytest.mark.parametrize("name", ["edit", "delete"])
@@ -80,7 +80,7 @@ def test_of_a_deleted_account_no_name_and_no_way_in_is_left(
     EmailAddress.objects.create(user=alice, email=alice.email, verified=True)
     Authenticator.objects.create(user=alice, type="totp", data={"secret": "x"})
     alice.groups.add(Group.objects.create(name="Friends"))
-    managing.delete_user(alice, by=manager)
+    managing.delete_user(alice, by=manager, reason="Gone")
     left = User.objects.get(pk=alice.pk)
     assert (left.email, left.full_name) == (
         f"deleted-{alice.pk}@deleted.invalid",
@@ -99,14 +99,14 @@ def test_of_a_deleted_account_no_name_and_no_way_in_is_left(
 def test_the_address_of_a_deleted_user_is_free_again(
     manager: User, alice: User
 ) -> None:
-    managing.delete_user(alice, by=manager)
+    managing.delete_user(alice, by=manager, reason="Gone")
     managing.create_user(by=manager, email="alice@example.com")
     assert User.objects.existing().get(email="alice@example.com").pk != alice.pk
 
 
 def test_a_blocked_user_can_be_deleted(manager: User, alice: User) -> None:
     blocking.block(alice, by=manager, reason="Spam")
-    managing.delete_user(alice, by=manager)
+    managing.delete_user(alice, by=manager, reason="Gone")
     alice.refresh_from_db()
     assert (alice.is_blocked, alice.block_reason, alice.is_active) == (
         False,
@@ -116,24 +116,24 @@ def test_a_blocked_user_can_be_deleted(manager: User, alice: User) -> None:
 
 
 def test_nobody_is_deleted_twice(manager: User, alice: User) -> None:
-    managing.delete_user(alice, by=manager)
+    managing.delete_user(alice, by=manager, reason="Gone")
     with pytest.raises(User.DoesNotExist):
-        managing.delete_user(alice, by=manager)
+        managing.delete_user(alice, by=manager, reason="Gone")
 
 
 def test_an_administrator_deletes_another_but_not_the_last(admin: User) -> None:
     other = User.objects.create_superuser("other@example.com")
     stale = User.objects.get(pk=other.pk)
-    managing.delete_user(other, by=admin)
+    managing.delete_user(other, by=admin, reason="Gone")
     # As if both had pressed the button at the same time.
     with pytest.raises(NotAllowed, match="last administrator"):
-        managing.delete_user(admin, by=stale)
+        managing.delete_user(admin, by=stale, reason="Gone")
     admin.refresh_from_db()
     assert (admin.is_active, admin.is_superuser) == (True, True)
 
 
 def test_the_database_gives_a_deleted_user_no_power(alice: User, manager: User) -> None:
-    managing.delete_user(alice, by=manager)
+    managing.delete_user(alice, by=manager, reason="Gone")
     for power in ("is_active", "is_superuser"):
         with pytest.raises(IntegrityError), transaction.atomic():
             User.objects.filter(pk=alice.pk).update(**{power: True})

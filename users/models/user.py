@@ -19,6 +19,7 @@ from guardian.mixins import GuardianUserMixin
 from timezone_field import TimeZoneField
 
 from mailsvc.validators import validate_one_line
+from users.history import History
 
 
 class UserQuerySet(models.QuerySet["User"]):
@@ -89,6 +90,12 @@ class User(GuardianUserMixin, AbstractBaseUser, PermissionsMixin):
     session_epoch = models.PositiveIntegerField(default=0, editable=False)
 
     objects = UserManager()
+    history = History(
+        excluded_fields=[
+            *("password", "last_login", "date_joined", "session_epoch", "blocked_by"),
+        ],
+        no_db_index=["email"],
+    )
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
@@ -131,6 +138,11 @@ class User(GuardianUserMixin, AbstractBaseUser, PermissionsMixin):
         EmailAddress.objects.update_or_create(
             user=self, email=self.email, defaults={"verified": True, "primary": True}
         )
+
+    def beside(self) -> dict[str, dict[str, str]]:
+        """What the history keeps besides the fields: the roles."""
+        groups = self.groups.values_list("pk", "name")
+        return {"groups": {str(pk): name for pk, name in groups}}
 
     @property
     def is_blocked(self) -> bool:

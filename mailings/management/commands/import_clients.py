@@ -6,7 +6,12 @@ from typing import Any, BinaryIO
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 
-from mailings.importing import ImportReport, UnreadableFile, import_clients
+from mailings.importing import (
+    ImportReport,
+    UnreadableFile,
+    import_clients,
+    put_on_record,
+)
 from mailings.management.lookups import user_of
 from mailsvc.commands import Outcome, ServiceCommand
 
@@ -61,6 +66,8 @@ class Command(ServiceCommand):
             raise CommandError(f"{path}: {error}") from error
         except ValidationError as error:
             raise CommandError(f"--list: {' '.join(error.messages)}") from error
+        if not options["dry_run"]:
+            put_on_record(report, path.name, by=owner)
         return Outcome(
             data=report.as_dict(), text=_in_words(report, dry_run=options["dry_run"])
         )

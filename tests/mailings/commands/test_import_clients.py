@@ -4,7 +4,7 @@ import pytest
 
 from mailings.models import Client, ClientList
 from tests.support.commands import call
-from users.models import User
+from users.models import AuditEntry, User
 
 TEXT = "email;ФИО;comment\na@example.com;Анна;\nnobody;x;\nA@example.com;again;\n"
 
@@ -87,3 +87,16 @@ def test_a_file_without_addresses_is_a_failure_in_words(
 def test_an_impossible_list_name_is_a_failure_in_words(alice: User, file: Path) -> None:
     called = call("import_clients", file, "--owner", alice.email, "--list", "x" * 101)
     assert called.failure.startswith("--list: Ensure this value has at most 100")
+
+
+def test_an_import_is_on_the_audit_log_and_a_rehearsal_is_not(
+    alice: User, file: Path
+) -> None:
+    call("import_clients", file, "--owner", alice.email, "--dry-run")
+    assert not AuditEntry.objects.exists()
+    call("import_clients", file, "--owner", alice.email)
+    entry = AuditEntry.objects.get()
+    assert (entry.actor, entry.action) == (alice, "imported")
+    assert entry.reason == (
+        "clients.csv: created 1, updated 0, unchanged 0, rejected 2"
+    )

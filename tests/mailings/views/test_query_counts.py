@@ -73,8 +73,8 @@ def test_the_runs_of_a_mailing(
     for hour in range(rows):
         moment = recipes.moment(f"2026-01-01 0{hour}:00")
         recipes.run(mailing, values={"scheduled_for": moment}, accepted=1)
-    # The mailing, its runs, recipients (counted), picked clients and lists.
-    with django_assert_num_queries(FRAME + 5):
+    # The mailing, runs, recipients (counted), picked clients and lists, last release.
+    with django_assert_num_queries(FRAME + 6):
         alice_client.get(mailing.get_absolute_url())
 
 

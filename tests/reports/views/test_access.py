@@ -21,6 +21,7 @@ PAGES = {
     "manage-user-delete": ("user", "manage_users"),
     "manage-user-block": ("user", "block_user"),
     "manage-user-unblock": ("user", "block_user"),
+    "manage-user-history": ("user", "view_all_users"),
     "manage-audit": (None, "view_audit_log"),
 }
 OBJECT_PAGES = sorted(name for name, (kind, _) in PAGES.items() if kind)
@@ -99,7 +100,7 @@ def test_what_is_not_there_answers_404(manager_client: Client, name: str) -> Non
     url = reverse(f"reports:{name}", args=[999_999])
     assert manager_client.get(url).status_code == 404
     posted = manager_client.post(url, {"reason": "x"}).status_code
-    assert posted == (405 if name == "manage-user" else 404)
+    assert posted == (405 if name in ("manage-user", "manage-user-history") else 404)
 
 
 def test_who_may_hold_but_not_see_a_mailing_gets_404(

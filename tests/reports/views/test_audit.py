@@ -74,7 +74,7 @@ def test_an_object_has_its_history(
 ) -> None:
     mailing, other = recipes.mailing(alice), recipes.mailing(bob)
     lifecycle.hold(mailing, by=manager, reason="Spam")
-    lifecycle.release(mailing, by=manager)
+    lifecycle.release(mailing, by=manager, reason="Checked")
     lifecycle.hold(other, by=manager, reason="Spam")
     blocking.block(alice, by=manager, reason="Spam")
     answer = manager_client.get(history_url(mailing))

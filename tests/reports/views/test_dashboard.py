@@ -148,7 +148,7 @@ def test_what_can_not_be_held_says_why(
     assert mailing.hold_reason == "Spam"
 
 
-def test_a_mailing_is_released_by_post_alone(
+def test_a_mailing_is_released_by_post_and_with_a_reason(
     manager: User, manager_client: Client, mailing: Mailing
 ) -> None:
     lifecycle.hold(mailing, by=manager, reason="Spam")
@@ -156,11 +156,48 @@ def test_a_mailing_is_released_by_post_alone(
     assert manager_client.get(url).status_code == 200
     mailing.refresh_from_db()
     assert mailing.is_held
-    assert manager_client.post(url)["Location"] == DASHBOARD
+    blank = manager_client.post(url, {"reason": " "})
+    assert list(blank.context["form"].errors) == ["reason"]
+    mailing.refresh_from_db()
+    assert mailing.is_held
+    assert manager_client.post(url, {"reason": "Checked"})["Location"] == DASHBOARD
     mailing.refresh_from_db()
     assert mailing.is_live
-    again = manager_client.post(url)
+    again = manager_client.post(url, {"reason": "Checked"})
     assert again.context["form"].non_field_errors() == ["The mailing is not held."]
+
+
+def test_managers_touch_no_mailing_of_an_administrator(
+    manager_client: Client, admin: User, admin_client: Client
+) -> None:
+    mailing = recipes.mailing(admin)
+    for verb in ("hold", "release"):
+        url = address(verb, mailing)
+        assert manager_client.get(url).status_code == 403
+        assert manager_client.post(url, {"reason": "Spam"}).status_code == 403
+        for page in (DASHBOARD, mailing.get_absolute_url()):
+            assert url not in manager_client.get(page).content.decode()
+    hold = address("hold", mailing)
+    assert admin_client.post(hold, {"reason": "A test"}).status_code == 302
+    mailing.refresh_from_db()
+    assert mailing.is_held
+
+
+def test_a_manager_lifts_no_hold_that_another_put_on_their_own_mailing(
+    manager: User, manager_client: Client, bob: User, admin: User
+) -> None:
+    bob.groups.set(manager.groups.all())
+    mailing = recipes.mailing(manager)
+    lifecycle.hold(mailing, by=bob, reason="Spam")
+    release = address("release", mailing)
+    assert manager_client.post(release, {"reason": "Mine"}).status_code == 403
+    for page in (DASHBOARD, mailing.get_absolute_url()):
+        assert release not in manager_client.get(page).content.decode()
+    with pytest.raises(lifecycle.NotPossible, match="can't lift"):
+        lifecycle.release(mailing, by=manager, reason="Mine")
+    lifecycle.release(mailing, by=admin, reason="Checked")
+    lifecycle.hold(mailing, by=manager, reason="A break")
+    lifecycle.release(mailing, by=manager, reason="Go on")
 
 
 def test_the_page_offers_what_is_possible(

@@ -169,7 +169,9 @@ def test_a_user_is_blocked_with_a_reason_and_unblocked(
     assert manager_client.get(address("unblock", alice)).status_code == 200
     alice.refresh_from_db()
     assert alice.is_blocked
-    answer = manager_client.post(address("unblock", alice))
+    blank = manager_client.post(address("unblock", alice), {"reason": " "})
+    assert list(blank.context["form"].errors) == ["reason"]
+    answer = manager_client.post(address("unblock", alice), {"reason": "A mistake"})
     assert answer["Location"] == page_of(alice)
     alice.refresh_from_db()
     assert alice.is_active
@@ -177,7 +179,7 @@ def test_a_user_is_blocked_with_a_reason_and_unblocked(
     log = log.order_by("pk")
     assert list(log.values_list("action", "actor_email", "reason")) == [
         ("user_blocked", "manager@example.com", "Spam"),
-        ("user_unblocked", "manager@example.com", ""),
+        ("user_unblocked", "manager@example.com", "A mistake"),
     ]
 
 
@@ -194,7 +196,7 @@ def test_a_block_wants_a_reason_at_its_field(
 def test_blocking_and_unblocking_twice_says_why_not(
     manager_client: Client, alice: User
 ) -> None:
-    answer = manager_client.post(address("unblock", alice))
+    answer = manager_client.post(address("unblock", alice), {"reason": "Sorry"})
     assert answer.context["form"].non_field_errors() == ["The user is not blocked."]
     manager_client.post(address("block", alice), {"reason": "Spam"})
     answer = manager_client.post(address("block", alice), {"reason": "Spam"})
@@ -346,7 +348,9 @@ def test_a_user_is_deleted_and_the_history_stays(
 ) -> None:
     run = recipes.run(recipes.mailing(alice, title="News"), pending=1, accepted=2)
     assert alice_client.get("/").status_code == 200
-    answer = manager_client.post(address("delete", alice))
+    blank = manager_client.post(address("delete", alice), {"reason": ""})
+    assert list(blank.context["form"].errors) == ["reason"]
+    answer = manager_client.post(address("delete", alice), {"reason": "Has left"})
     assert answer["Location"] == USERS
     assert alice_client.get("/").status_code == 302
     assert "alice" not in found(manager_client)
@@ -358,7 +362,10 @@ def test_a_user_is_deleted_and_the_history_stays(
     assert (run.planned, run.accepted, run.cancelled) == (3, 2, 1)
     assert Delivery.objects.filter(run=run).count() == 3
     entry = AuditEntry.objects.get(action="user_deleted")
-    assert (entry.object_name, entry.reason) == ("Alice", "alice@example.com")
+    assert (entry.object_name, entry.reason) == (
+        "Alice",
+        "alice@example.com: Has left",
+    )
     page = manager_client.get(run.get_absolute_url()).content.decode()
     assert "News" in page
     assert admin_client.get("/admin/users/user/").status_code == 200
