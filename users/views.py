@@ -15,6 +15,7 @@ from django.views.i18n import set_language
 from mailsvc.views import UpdatePage
 from users import audit, history
 from users.forms import ProfileForm
+from users.models import AuditEntry, User
 
 
 @login_not_required
@@ -22,8 +23,7 @@ def switch_language(request: HttpRequest) -> HttpResponse:
     """Django's switch; who is signed in keeps the language on every device."""
     chosen = request.POST.get("language")
     if request.user.is_authenticated and chosen in dict(settings.LANGUAGES):
-        request.user.language = chosen
-        request.user.save(update_fields=["language"])
+        _keep_language(request.user, chosen)
     return set_language(request)
 
 
