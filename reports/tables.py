@@ -135,15 +135,24 @@ class UserTable(BaseTable):
     unfinished_count = NumberColumn(verbose_name=_("Unfinished"))
     last_active = TimeColumn(verbose_name=_("Last activity"))
     last_login = TimeColumn(verbose_name=_("Last sign-in"))
-    date_joined = TimeColumn()
 
     class Meta(BaseTable.Meta):
         model = User
         fields = (
-            *("email", "full_name", "state", "roles", "mailing_count"),
-            *("unfinished_count", "last_active", "last_login", "date_joined"),
+            *("email", "state", "roles", "mailing_count"),
+            *("unfinished_count", "last_active", "last_login"),
         )
         empty_text = _("No users here.")
+
+    def render_email(self, value: str, record: User) -> str:
+        """With the name below: the table fits where it is read."""
+        if not record.full_name:
+            return value
+        return format_html(
+            '{}<span class="d-block small text-body-secondary">{}</span>',
+            value,
+            record.full_name,
+        )
 
     def render_state(self, record: User) -> str:
         if not record.is_blocked:

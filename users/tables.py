@@ -61,7 +61,7 @@ class HistoryTable(BaseTable):
             _deed(record),
             format_html_join(
                 "",
-                '<span class="d-block small prose">{}: <del>{}</del> → {}</span>',
+                '<span class="d-block small prose">{}: {} → {}</span>',
                 lines,
             ),
         )
