@@ -27,7 +27,7 @@ def _sharing(of: str) -> list[URLPattern]:
             name=f"{of}-share",
         ),
         path(
-            f"{of}s/<int:pk>/share/<slug:kind>/<int:holder>/remove/",
+            f"{of}s/<int:pk>/share/remove/",
             sharing.Unshare.as_view(**kind),
             name=f"{of}-unshare",
         ),
@@ -133,6 +133,11 @@ urlpatterns = [
         name="delivery-detail",
     ),
     path("outbox/", outbox.OutboxPage.as_view(), name="outbox"),
+    path("outbox/<slug:name>/html/", outbox.OutboxHtml.as_view(), name="outbox-html"),
+    path(
+        "messages/<int:pk>/html/", messages.MessageHtml.as_view(), name="message-html"
+    ),
+    path("runs/<int:pk>/html/", runs.RunHtml.as_view(), name="run-html"),
     path("outbox/<slug:name>/", outbox.OutboxMailPage.as_view(), name="outbox-mail"),
     *_sharing("mailing"),
     *_sharing("message"),

@@ -10,6 +10,8 @@ from users.views import SignUpPage, switch_language
 # One door for all: its limits and second factors hold for the admin site, too.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
+handler500 = "mailsvc.views.server_error"
+
 urlpatterns = [
     path("", HomePage.as_view(), name="home"),
     path("", include("mailings.urls")),

@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.db import IntegrityError, transaction
 from django.forms import BaseModelForm
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.generic import CreateView, DeleteView, DetailView, UpdateView
@@ -84,3 +84,23 @@ class ConfirmPage(DeleteView):  # type: ignore[type-arg]
         self.confirmed()
         messages.success(self.request, str(self.success_message))
         return redirect(self.get_success_url())
+
+
+def foreign_html(markup: str) -> HttpResponse:
+    """
+    HTML that somebody wrote, for a frame: nothing of it acts, nor loads from elsewhere,
+    even if it is opened on its own.
+    """
+    response = HttpResponse(f"<!doctype html>{markup}")
+    response["Content-Security-Policy"] = (
+        "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        "frame-ancestors 'self'"
+    )
+    response["X-Frame-Options"] = "SAMEORIGIN"
+    return response
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """handler500: a page that needs nothing but the id of the request."""
+    number = getattr(getattr(request, "context", None), "request_id", "")
+    return render(None, "500.html", {"request_id": number}, status=500)

@@ -16,7 +16,14 @@ from mailings.forms.message import MessageForm
 from mailings.models import Mailing, Message
 from mailings.tables import MessageTable
 from mailings.views.access import AtHand, ByOwner, Changeable, Own, Visible
-from mailsvc.views import ConfirmPage, CreatePage, DetailPage, TablePage, UpdatePage
+from mailsvc.views import (
+    ConfirmPage,
+    CreatePage,
+    DetailPage,
+    TablePage,
+    UpdatePage,
+    foreign_html,
+)
 
 
 class MessageListPage(AtHand, TablePage):
@@ -36,6 +43,13 @@ class MessageDetailPage(Visible, DetailPage):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         using = Mailing.objects.visible_to(self.user).filter(message=self.object)
         return super().get_context_data(mailings=using, **kwargs)
+
+
+class MessageHtml(MessageDetailPage):
+    """The HTML version, for the frame on the page."""
+
+    def render_to_response(self, context: Any, **kwargs: Any) -> HttpResponse:
+        return foreign_html(self.object.body_html)
 
 
 class _WithPlaceholders:

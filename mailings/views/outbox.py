@@ -14,6 +14,7 @@ from mailings.models import Delivery
 from mailings.outbox import Mail
 from mailings.tables import OutboxTable
 from mailings.views.access import Visible
+from mailsvc.views import foreign_html
 
 
 class _CatcherOnly(Visible):
@@ -58,3 +59,10 @@ class OutboxMailPage(_CatcherOnly, TemplateView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(mail=self.mail, **kwargs)
+
+
+class OutboxHtml(OutboxMailPage):
+    """The HTML version, for the frame on the page."""
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return foreign_html(self.mail.html)

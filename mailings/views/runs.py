@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
@@ -13,7 +14,7 @@ from mailings.models import Attempt, Client, Delivery, Run
 from mailings.models.run import STATES
 from mailings.tables import AllRunsTable, AttemptTable, DeliveryTable
 from mailings.views.access import AtHand, Visible
-from mailsvc.views import DetailPage, TablePage
+from mailsvc.views import DetailPage, TablePage, foreign_html
 
 
 class RunListPage(AtHand, TablePage):
@@ -60,6 +61,15 @@ class RunDetailPage(Visible, TablePage):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(**ledger_of(self.run), **kwargs)  # type: ignore[no-any-return]
+
+
+class RunHtml(Visible, DetailPage):
+    """The HTML version of what was sent, for the frame on the page."""
+
+    model = Run
+
+    def render_to_response(self, context: Any, **kwargs: Any) -> HttpResponse:
+        return foreign_html(self.object.body_html)
 
 
 class RunLivePart(Visible, DetailPage):

@@ -27,14 +27,6 @@ def zone_name() -> str:
     return timezone.get_current_timezone_name().replace("_", " ")
 
 
-@register.inclusion_tag("includes/html_frame.html")
-def html_frame(markup: str, title: str) -> dict[str, str]:
-    """Foreign HTML in a frame where nothing of it acts, nor loads from elsewhere."""
-    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-    head = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-    return {"document": head + markup, "title": title}
-
-
 @register.simple_tag
 def begins(text: str, start: str) -> bool:
     """`text` is `start`, or goes on from there with a hyphen."""

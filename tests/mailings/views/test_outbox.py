@@ -80,8 +80,10 @@ def test_a_mail_is_shown_with_its_parts(
     page = alice_client.get(url).content.decode()
     for part in ("Привет", "Пётр", "The text", "multipart/alternative"):
         assert part in page
-    assert "<script>alert" not in page
-    assert "&lt;script&gt;alert(1)" in page
+    assert "alert(1)" not in page
+    frame = alice_client.get(reverse("mailings:outbox-html", args=[name]))
+    assert "<p>The <b>HTML</b></p><script>" in frame.content.decode()
+    assert frame["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
 
 
 def test_other_files_are_no_mails(
