@@ -28,19 +28,23 @@ class BadgesColumn(tables.Column):  # type: ignore[misc]
 
 
 class NameColumn(tables.Column):  # type: ignore[misc]
-    """What the row is called, a link; and whose it is, if it is not one's own."""
+    """What the row is called, a link; whose it is, or with how many it is shared."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(linkify=True, **kwargs)
 
     def render(self, value: Any, record: Any) -> str:
-        if record.is_own:
+        if not record.is_own:
+            words = gettext("of %(owner)s") % {"owner": record.owner}
+        elif record.share_count:
+            words = gettext("shared: %(count)d") % {"count": record.share_count}
+        else:
             return str(value)
         return format_html(
             '{} <span class="badge bg-secondary-subtle text-secondary-emphasis border">'
             "{}</span>",
             value,
-            gettext("of %(owner)s") % {"owner": record.owner},
+            words,
         )
 
 

@@ -12,7 +12,8 @@ from typing import Any, Self, TypeVar
 from django.apps import apps
 from django.contrib.auth.models import Group
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from guardian.shortcuts import (
     assign_perm,
     get_groups_with_perms,
@@ -78,6 +79,20 @@ class OwnedQuerySet(models.QuerySet[_Row]):
             may_change = own | _shared_with(user, self.model, Level.CHANGE)
         return self.annotate(is_own=own, may_change=may_change)
 
+    def with_share_count(self) -> Self:
+        """Each row with `share_count`: how many colleagues and groups have it."""
+        if not self.shareable:
+            return self
+        counts = [
+            Coalesce(Subquery(_count_per_object(rows)), 0)
+            for rows in (
+                _shares(self.model, "User"),
+                _shares(self.model, "Group"),
+                invitations(self.model),
+            )
+        ]
+        return self.annotate(share_count=counts[0] + counts[1] + counts[2])
+
     def _of_parents(self, rule: str, user: User) -> Self:
         field: Any = self.model._meta.get_field(str(self.parent))
         parents = getattr(field.related_model._default_manager, rule)(user)
@@ -109,6 +124,12 @@ def _shares(model: type[models.Model], holder: str) -> "models.QuerySet[Any]":
     name = f"{model._meta.object_name}{holder}Permission"
     rows: Any = apps.get_model(model._meta.app_label, name)
     return rows.objects.all()  # type: ignore[no-any-return]
+
+
+def _count_per_object(shares: "models.QuerySet[Any]") -> "models.QuerySet[Any]":
+    mine = shares.filter(content_object=OuterRef("pk")).order_by()
+    counts: QuerySet[Any] = mine.values("content_object").annotate(n=Count("pk"))
+    return counts.values("n")
 
 
 def _permission(model: type[models.Model] | models.Model, level: Level) -> str:
@@ -156,6 +177,7 @@ def share_by_address(obj: models.Model, *, email: str, level: Level, by: User) -
     email = email.lower()
     user = User.objects.existing().filter(email__iexact=email).first()
     if user is not None:
+        invitations(type(obj)).filter(content_object=obj, email=email).delete()
         share(obj, to=user, level=level, by=by)
         return
     invitations(type(obj)).update_or_create(
@@ -165,11 +187,15 @@ def share_by_address(obj: models.Model, *, email: str, level: Level, by: User) -
 
 
 @transaction.atomic
-def take_back_invitation(obj: models.Model, *, pk: int, by: User) -> None:
-    for invitation in invitations(type(obj)).filter(content_object=obj, pk=pk):
-        reason = invitation.email
+def unshare_by_address(obj: models.Model, *, email: str, by: User) -> None:
+    """Takes back what `share_by_address` gave, and does not tell to whom it went."""
+    email = email.lower()
+    for holder in shares_of(obj):
+        if isinstance(holder, User) and holder.email.lower() == email:
+            unshare(obj, to=holder, by=by)
+    for invitation in invitations(type(obj)).filter(content_object=obj, email=email):
         invitation.delete()
-        audit.record(AuditEntry.Action.UNSHARED, by=by, on=obj, reason=reason)
+        audit.record(AuditEntry.Action.UNSHARED, by=by, on=obj, reason=email)
 
 
 @transaction.atomic

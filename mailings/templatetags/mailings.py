@@ -43,7 +43,13 @@ def ledger_bar(run: Run) -> dict[str, Any]:
 @register.inclusion_tag("mailings/_picker.html")
 def picker(field: BoundField) -> dict[str, Any]:
     choice: Any = field.field
-    return {"field": field, "choice": choice, "options": choice.options(field.value())}
+    row: Any = getattr(field.form, "instance", None)
+    return {
+        "field": field,
+        "choice": choice,
+        "options": choice.options(field.value()),
+        "mailing": row.pk if isinstance(row, Mailing) else None,
+    }
 
 
 @register.simple_tag

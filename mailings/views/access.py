@@ -30,9 +30,8 @@ class AtHand:
     def with_rights(self, rows: Any) -> "QuerySet[Any]":
         if rows.parent is not None:
             return cast("QuerySet[Any]", rows)
-        return cast(
-            "QuerySet[Any]", rows.with_rights(self.user).select_related("owner")
-        )
+        rows = rows.with_rights(self.user).with_share_count()
+        return cast("QuerySet[Any]", rows.select_related("owner"))
 
 
 class Visible(AtHand):

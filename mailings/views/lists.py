@@ -123,8 +123,10 @@ class MembersChange(_Addable, Changeable, View):
 
     def get_clients(self, client_list: ClientList) -> "QuerySet[Client]":
         self.list = client_list
-        keys = [key for key in self.request.POST.getlist("clients") if _is_key(key)]
-        return self.addable(client_list).filter(pk__in=keys)
+        return self.addable(client_list).filter(pk__in=self.keys())
+
+    def keys(self) -> list[str]:
+        return [key for key in self.request.POST.getlist("clients") if _is_key(key)]
 
     def change(self, clients: "QuerySet[Client]") -> str:
         raise NotImplementedError
@@ -159,6 +161,11 @@ class MembersAdd(MembersChange):
 
 
 class MembersRemove(MembersChange):
+    def get_clients(self, client_list: ClientList) -> "QuerySet[Client]":
+        """An editor, too, sees who is on the list: `change` takes nobody else off."""
+        self.list = client_list
+        return Client.objects.filter(lists=client_list, pk__in=self.keys())
+
     def change(self, clients: "QuerySet[Client]") -> str:
         through = self.list.clients.through.objects.filter(clientlist=self.list)
         count, _by_model = through.filter(client__in=clients).delete()

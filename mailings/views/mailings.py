@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any, ClassVar, cast
 
 from django.contrib import messages
-from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse_lazy
@@ -17,7 +17,7 @@ from django.views import View
 from mailings import lifecycle
 from mailings.filters import MailingFilter
 from mailings.forms.mailing import MailingForm
-from mailings.models import Mailing, Message, Run
+from mailings.models import ClientList, Mailing, Message, Run
 from mailings.tables import MailingTable, RunTable
 from mailings.views.access import AtHand, ByOwner, Changeable, Own, Visible
 from mailsvc.views import (
@@ -28,6 +28,7 @@ from mailsvc.views import (
     UpdatePage,
     Words,
 )
+from users.permissions import can
 
 OCCURRENCES_SHOWN = 5
 RUNS_SHOWN = 10
@@ -115,13 +116,27 @@ class MailingDetailPage(VisibleMailings, DetailPage):
         return super().get_context_data(
             **live_state(self.object, now),
             chosen_clients=self.object.clients.count(),
-            chosen_lists=self.object.lists.all(),
+            chosen_lists=self._lists(),
+            message_has_page=self._message_has_page(),
             situation=situation(self.object),
             is_unfinished=self.object.status != Mailing.Status.FINISHED,
             may_send=self.object.is_live and now < self.object.end_at,
+            may_hold=self.object.may_be_held_by(self.user),
             **kwargs,
         )
-            may_hold=self.object.may_be_held_by(self.user),
+
+    def _lists(self) -> "QuerySet[ClientList]":
+        """With the mailing alone its lists are not shared: a name, and no link."""
+        visible = ClientList.objects.visible_to(self.user)
+        has_page = Exists(visible.filter(pk=OuterRef("pk")))
+        lists: QuerySet[ClientList] = self.object.lists.annotate(has_page=has_page)
+        return lists
+
+    def _message_has_page(self) -> bool:
+        message = self.object.message
+        return self.object.is_own or (
+            message is not None and can(self.user, "view", message)
+        )
 
 
 class MailingLivePart(MailingDetailPage):

@@ -17,17 +17,17 @@ from mailings.forms.sharing import ShareForm
 from mailings.models import ClientList, Mailing, Message
 from mailings.views.access import Own
 from users import permissions
-from users.models import User
 from users.permissions import Level
 
 KINDS: dict[str, Any] = {"mailing": Mailing, "message": Message, "list": ClientList}
 
 
 class Share(NamedTuple):
-    kind: str
-    pk: int
+    """Colleagues have no key here: one without an account would have another."""
+
     name: str
     may_change: bool
+    group: int | None = None
 
 
 class _Shared(Own):
@@ -59,12 +59,10 @@ class SharePage(_Shared, SingleObjectMixin, FormView):  # type: ignore[type-arg]
         return super().get_form_kwargs() | {"by": self.user}
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        take_back = f"mailings:{self.of}-unshare"
-        shares = [
-            (share, reverse(take_back, args=[self.object.pk, share.kind, share.pk]))
-            for share in shares_of(self.object)
-        ]
-        return super().get_context_data(shares=shares, **kwargs)
+        take_back = reverse(f"mailings:{self.of}-unshare", args=[self.object.pk])
+        return super().get_context_data(
+            shares=shares_of(self.object), take_back=take_back, **kwargs
+        )
 
     def form_valid(self, form: ShareForm) -> HttpResponse:
         form.share(self.object)
@@ -73,40 +71,36 @@ class SharePage(_Shared, SingleObjectMixin, FormView):  # type: ignore[type-arg]
 
 
 class Unshare(_Shared, View):
-    """POST only: takes one share back."""
+    """POST only: takes back what the `group` has, or whoever has this `email`."""
 
     http_method_names = ["post"]
 
-    def post(self, request: HttpRequest, pk: int, kind: str, holder: int) -> Any:
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         self.object = self.get_object()
-        if kind == "invitation":
-            permissions.take_back_invitation(self.object, pk=holder, by=self.user)
+        if email := request.POST.get("email", "").replace("\0", ""):
+            permissions.unshare_by_address(self.object, email=email, by=self.user)
         else:
-            self._take_back(kind, holder)
+            self._take_back_from_group(request.POST.get("group", ""))
         messages.success(request, str(_("Taken back.")))
         return redirect(self.address())
 
-    def _take_back(self, kind: str, pk: int) -> None:
+    def _take_back_from_group(self, key: str) -> None:
         """By a key that is not among the shares nobody learns anything."""
-        model = {"user": User, "group": Group}.get(kind)
         for holder in permissions.shares_of(self.object):
-            if type(holder) is model and holder.pk == pk:
+            if isinstance(holder, Group) and str(holder.pk) == key:
                 permissions.unshare(self.object, to=holder, by=self.user)
 
 
 def shares_of(obj: models.Model) -> list[Share]:
     """Colleagues, groups and invitations; a colleague looks like an invitation."""
     shares = [
-        Share(
-            "group" if isinstance(holder, Group) else "user",
-            holder.pk,
-            holder.name if isinstance(holder, Group) else holder.email,
-            level is Level.CHANGE,
-        )
+        Share(holder.name, level is Level.CHANGE, holder.pk)
+        if isinstance(holder, Group)
+        else Share(holder.email.lower(), level is Level.CHANGE)
         for holder, level in permissions.shares_of(obj).items()
     ]
     shares += [
-        Share("invitation", row.pk, row.email, row.level == Level.CHANGE)
+        Share(row.email, row.level == Level.CHANGE)
         for row in permissions.invitations(type(obj)).filter(content_object=obj)
     ]
-    return sorted(shares, key=lambda share: (share.kind == "group", share.name))
+    return sorted(shares, key=lambda share: (share.group is not None, share.name))

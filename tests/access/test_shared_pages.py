@@ -3,6 +3,7 @@
 import re
 from collections import deque
 from html import unescape
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -51,20 +52,32 @@ def crawl(client: Client) -> dict[str, int]:
     return found
 
 
+ALL_OF_THEM = ("mailing", "message", "list")
+
+
 @pytest.mark.parametrize("level", list(Level))
+@pytest.mark.parametrize("shared", [ALL_OF_THEM, *((one,) for one in ALL_OF_THEM)])
 def test_no_link_leads_to_a_refusal_and_nothing_else_is_shown(
-    mailing: Mailing, alice: User, bob: User, bob_client: Client, level: Level
+    mailing: Mailing,
+    alice: User,
+    bob: User,
+    bob_client: Client,
+    level: Level,
+    shared: tuple[str, ...],
 ) -> None:
-    shared = ClientList.objects.get()
-    for thing in (mailing, mailing.message, shared):
-        assert thing is not None
-        permissions.share(thing, to=bob, level=level, by=alice)
+    things: dict[str, Any] = {
+        "mailing": mailing,
+        "message": mailing.message,
+        "list": ClientList.objects.get(),
+    }
+    for name in shared:
+        permissions.share(things[name], to=bob, level=level, by=alice)
     pages = crawl(bob_client)
     assert {page: status for page, status in pages.items() if status != 200} == {}
-    for thing in (mailing, mailing.message, shared):
-        assert thing is not None
-        assert thing.get_absolute_url() in pages
-    assert any(page.startswith("/deliveries/") for page in pages)
+    for name, thing in things.items():
+        assert (thing.get_absolute_url() in pages) == (name in shared)
+    seen = any(page.startswith("/deliveries/") for page in pages)
+    assert seen == ("mailing" in shared)
 
 
 def test_a_manager_finds_no_link_that_leads_to_a_refusal(
@@ -78,14 +91,61 @@ def test_a_manager_finds_no_link_that_leads_to_a_refusal(
     assert len(pages) > 20
 
 
-def test_an_editor_is_offered_the_owners_things_only_as_far_as_they_are_shared(
+@pytest.mark.parametrize("kind", ["clients", "lists"])
+def test_an_editors_search_finds_the_owners_things_only_as_far_as_they_are_shared(
+    mailing: Mailing, alice: User, bob: User, bob_client: Client, kind: str
+) -> None:
+    recipes.client_list(alice, name="Secret list")
+    recipes.client(bob, full_name="Of Bob himself")
+    recipes.client_list(bob, name="Of Bob himself")
+    address = f"/{kind}/options/?mailing={mailing.pk}"
+    assert bob_client.post(address).status_code == 404
+    permissions.share(mailing, to=bob, level=Level.VIEW, by=alice)
+    assert bob_client.post(address).status_code == 404
+    permissions.share(mailing, to=bob, level=Level.CHANGE, by=alice)
+    page = bob_client.get(f"/mailings/{mailing.pk}/edit/").content.decode()
+    assert f'hx-post="{address}"' in page
+    options = bob_client.post(address).content.decode()
+    for html in (page, options):
+        assert "Secret" not in html
+        assert "Of Bob" not in html
+    assert {"clients": "Picked Cora", "lists": "Friends"}[kind] in options
+    for nonsense in ("x", "9" * 30, "0"):
+        answer = bob_client.post(f"/{kind}/options/?mailing={nonsense}")
+        assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("field", ["clients", "lists", "message"])
+def test_what_an_editor_may_not_use_is_an_error_at_its_field(
+    mailing: Mailing, alice: User, bob: User, bob_client: Client, field: str
+) -> None:
+    foreign = {
+        "clients": recipes.client,
+        "lists": recipes.client_list,
+        "message": recipes.message,
+    }[field]
+    permissions.share(mailing, to=bob, level=Level.CHANGE, by=alice)
+    for owner in (alice, bob):
+        answer = bob_client.post(
+            f"/mailings/{mailing.pk}/edit/", {field: [foreign(owner).pk]}
+        )
+        assert field in answer.context["form"].errors
+
+
+def test_an_editor_takes_clients_off_a_list_and_puts_none_of_the_owners_on_it(
     mailing: Mailing, alice: User, bob: User, bob_client: Client
 ) -> None:
-    permissions.share(mailing, to=bob, level=Level.CHANGE, by=alice)
-    answer = bob_client.get(f"/mailings/{mailing.pk}/edit/")
-    assert answer.status_code == 200
-    assert "Secret" not in answer.content.decode()
-    for kind in ("clients", "lists"):
-        options = bob_client.get(f"/{kind}/options/?q=e").content.decode()
-        assert "Secret" not in options
-        assert "Listed" not in options
+    shared = ClientList.objects.get()
+    permissions.share(shared, to=bob, level=Level.CHANGE, by=alice)
+    ann, ben = shared.clients.order_by("full_name")
+    page = bob_client.get(shared.get_absolute_url()).content.decode()
+    assert f"/lists/{shared.pk}/clients/" not in page
+    bob_client.post(f"/lists/{shared.pk}/remove/", {"clients": [ann.pk]})
+    assert list(shared.clients.all()) == [ben]
+    secret = alice.clients.get(full_name="Secret Sue")
+    for data in ({"clients": [secret.pk]}, {"everybody": "1"}):
+        bob_client.post(f"/lists/{shared.pk}/add/", data)
+        assert list(shared.clients.all()) == [ben]
+    others = recipes.client_list(alice, secret)
+    bob_client.post(f"/lists/{shared.pk}/remove/", {"clients": [secret.pk]})
+    assert list(others.clients.all()) == [secret]

@@ -7,7 +7,9 @@ from pytest_django import DjangoAssertNumQueries
 
 from mailings.models import Delivery, Run
 from tests import recipes
+from users import permissions
 from users.models import User
+from users.permissions import Level
 
 # Session and user; the worker's badge asks twice as it was never heard of; the
 # permissions of the user and of the user's groups, once a page.
@@ -91,3 +93,27 @@ def test_the_attempts_of_a_delivery(
         recipes.attempt(delivery, outcome="deferred")
     with django_assert_num_queries(FRAME + 3):
         alice_client.get(reverse("mailings:delivery-detail", args=[delivery.pk]))
+
+
+@pytest.mark.parametrize("rows", [5, 200])
+@pytest.mark.parametrize("kind", ["mailing", "message", "list"])
+def test_a_list_of_shared_things(
+    alice: User,
+    bob: User,
+    alice_client: Client,
+    bob_client: Client,
+    django_assert_num_queries: DjangoAssertNumQueries,
+    kind: str,
+    rows: int,
+) -> None:
+    make = {
+        "mailing": recipes.mailing,
+        "message": recipes.message,
+        "list": recipes.client_list,
+    }[kind]
+    for _ in range(rows):
+        permissions.share(make(alice), to=bob, level=Level.VIEW, by=alice)
+    for client in (alice_client, bob_client):
+        with django_assert_num_queries(FRAME + 2):
+            page = client.get(reverse(f"mailings:{kind}-list"))
+        assert page.status_code == 200
