@@ -6,6 +6,7 @@ Those that only matter to an installation that others can reach look at `HTTPS`.
 
 from collections.abc import Sequence
 from email.utils import parseaddr
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -107,6 +108,58 @@ def _site_host() -> str | None:
     if not url.hostname or any(character.isspace() for character in url.netloc):
         return None
     return f"[{url.hostname}]" if ":" in url.hostname else url.hostname
+
+
+@register(Tags.security)
+def check_hosts(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    if not (settings.HTTPS and "*" in settings.ALLOWED_HOSTS):
+        return []
+    return [
+        Error(
+            "ALLOWED_HOSTS is *: whoever names a host of their own in a request is "
+            "answered, and caches may keep that answer.",
+            hint=f"Set ALLOWED_HOSTS={_site_host() or 'the host of SITE_URL'}",
+            id="mailsvc.E013",
+        )
+    ]
+
+
+@register(Tags.security)
+def check_https(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    host = _site_host()
+    is_safe = settings.SITE_URL.startswith("https://")
+    if is_safe or host is None or _is_this_machine(host):
+        return []
+    return [
+        Warning(
+            f"SITE_URL is http, although {host} is not this machine: passwords and "
+            "sessions can be read on the way.",
+            hint=f"Put TLS in front (deploy/nginx.conf), and set SITE_URL=https://{host}",
+            id="mailsvc.W014",
+        )
+    ]
+
+
+def _is_this_machine(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+@register(Tags.security)
+def check_upload_limit(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    if settings.DATA_UPLOAD_MAX_MEMORY_SIZE >= 2**20:
+        return []
+    return [
+        Error(
+            "MAX_UPLOAD_MB is less than 1: no form could be sent.",
+            hint="It is a number of megabytes from 1 on.",
+            id="mailsvc.E015",
+        )
+    ]
 
 
 @register(Tags.compatibility)

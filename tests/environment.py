@@ -66,5 +66,6 @@ for _name in (
     "DELIVERY_CONNECTIONS",
     "DELIVERY_DOT_TIMEOUT",
     "LOG_LEVEL",
+    "MAX_UPLOAD_MB",
 ):
     os.environ.pop(_name, None)

@@ -77,6 +77,8 @@ def test_the_defaults_have_no_complaints() -> None:
         ("SITE_URL", "https://[::1", "E004"),
         ("SITE_URL", "https://other.example.org", "E007"),
         ("ALLOWED_HOSTS", [], "E007"),
+        ("ALLOWED_HOSTS", ["*"], "E013"),
+        ("DATA_UPLOAD_MAX_MEMORY_SIZE", 0, "E015"),
         ("DEFAULT_FROM_EMAIL", "news@localhost.localdomain", "W005"),
         ("DEFAULT_FROM_EMAIL", "news", "E006"),
         ("DEFAULT_FROM_EMAIL", "", "E006"),
@@ -135,6 +137,22 @@ def test_on_ones_own_machine_one_may_be_careless(settings: Settings, name: str) 
     assert "mailsvc.E001" not in _ids()
     assert "mailsvc.E002" not in _ids()
     assert "mailsvc.W005" not in _ids()
+
+
+@pytest.mark.parametrize(
+    ("site", "complaints"),
+    [
+        ("http://mail.example.com", ["mailsvc.W014"]),
+        ("http://10.0.0.7:8000", ["mailsvc.W014"]),
+        ("http://127.0.0.2:8000", []),
+        ("http://mail.localhost", []),
+    ],
+)
+def test_passwords_are_not_to_travel_in_the_open(
+    settings: Settings, site: str, complaints: list[str]
+) -> None:
+    settings.SITE_URL, settings.ALLOWED_HOSTS = site, ["*"]
+    assert _ids() == complaints
 
 
 def test_every_complaint_says_what_to_do(https: Settings) -> None:
