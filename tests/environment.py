@@ -58,6 +58,7 @@ os.environ |= {
     "DEBUG": "false",
     "ALLOWED_HOSTS": "127.0.0.1,localhost,testserver",
     "BEHIND_PROXY": "false",
+    "SIGNUP_OPEN": "true",
     "LANGUAGE_CODE": "en",
     "TIME_ZONE": "UTC",
 }
