@@ -50,11 +50,9 @@ def test_only_a_post_changes_anything(
     everything: world.World, role: str, method: str
 ) -> None:
     before = picture()
+    everything.browsers[role].raise_request_exception = False
     for route in ROUTES.values():
-        browser = Client(raise_request_exception=False)
-        browser.cookies.load(
-            {n: each.value for n, each in everything.browsers[role].cookies.items()}
-        )
+        browser = everything.as_before(role)
         answer = getattr(browser, method)(address_of(route, everything))
         assert answer.status_code < 500, route.name
         assert (answer.status_code == 405) or method in READING, route.name

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import Group
 from django.contrib.contenttypes.models import ContentType
 from django.test import Client
@@ -28,6 +29,15 @@ class World:
     browsers: dict[str, Client]
     keys: dict[str, Any]  # what stands for an argument, by the beginning of a name
     letters: dict[str, str]  # values that a form may be sent
+    cookies: dict[str, str]  # of each role's session
+
+    def as_before(self, role: str) -> Client:
+        """The role's browser with the cookie that it began with, and no other."""
+        browser = self.browsers[role]
+        browser.cookies.clear()
+        if role in self.cookies:
+            browser.cookies[settings.SESSION_COOKIE_NAME] = self.cookies[role]
+        return browser
 
     def address_arguments(self, route: Route) -> dict[str, Any]:
         """The key of the object that a page of this name is about."""
@@ -89,7 +99,11 @@ def build(outbox: Path) -> World:
         barred=barred,
         viewer=people["viewer"],
     )
-    return World(browsers, keys, _letters(mailing))
+    cookies = {
+        name: browsers[name].cookies[settings.SESSION_COOKIE_NAME].value
+        for name in people
+    }
+    return World(browsers, keys, _letters(mailing), cookies)
 
 
 def _person(name: str) -> User:
