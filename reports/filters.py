@@ -1,4 +1,4 @@
-"""The filters above the managers' tables."""
+"""The filters above the tables of the reports, and the managers'."""
 
 import django_filters
 from django import forms
@@ -10,6 +10,8 @@ from django.utils.translation import pgettext_lazy
 from mailings.filters import MailingFilter
 from mailings.models import Mailing
 from mailsvc.filters import BaseFilter, SearchFilter
+from mailsvc.views import Words
+from reports.overview import Period
 from reports.people import IN_STATE, State
 from users.models import AuditEntry, User
 
@@ -33,6 +35,42 @@ class AllMailingsFilter(MailingFilter):
         self, rows: "QuerySet[Mailing]", name: str, value: str
     ) -> "QuerySet[Mailing]":
         return rows.filter(self.STOPPED if value == "yes" else ~self.STOPPED)
+
+
+def _day(name: str, label: Words) -> django_filters.DateFilter:
+    """A day of the period; it chooses runs, not rows: `OverviewFilter.period`."""
+    return django_filters.DateFilter(
+        field_name=name,
+        method="all_rows",
+        label=label,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
+
+
+class OverviewFilter(MailingFilter):
+    """Adds the figures of the period that is asked for."""
+
+    since = _day("since", pgettext_lazy("period", "From"))
+    until = _day("until", pgettext_lazy("period", "To"))
+
+    def all_rows(
+        self, rows: "QuerySet[Mailing]", name: str, value: object
+    ) -> "QuerySet[Mailing]":
+        return rows
+
+    @property
+    def period(self) -> Period:
+        values = self.form.cleaned_data if self.form.is_valid() else {}
+        return Period(values.get("since"), values.get("until"))
+
+    @property
+    def question(self) -> dict[str, object]:
+        """What was asked for, as plain values."""
+        return dict(self.form.cleaned_data) if self.form.is_valid() else {}
+
+
+class AllOverviewFilter(OverviewFilter):
+    owner = SearchFilter("owner__email", "owner__full_name", label=_("Owner"))
 
 
 class UserFilter(BaseFilter):

@@ -1,11 +1,13 @@
-"""The managers' tables."""
+"""The tables of the reports, and the managers'."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import django_tables2 as tables
 from django.apps import apps
 from django.urls import reverse
+from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.translation import gettext
@@ -121,6 +123,55 @@ class AllMailingsTable(BaseTable):
         if user.has_perm("users.view_audit_log"):
             found.append((history_url(record), "clock-history", gettext("History")))
         return found
+
+
+class OverviewTable(BaseTable):
+    """One row per mailing; the figures are annotations of `overview.with_figures`."""
+
+    title = tables.Column(linkify=("reports:mailing", [tables.A("pk")]))
+    owner = tables.Column(verbose_name=_("Owner"), order_by="owner__email")
+    status = tables.Column()
+    run_count = NumberColumn(verbose_name=_("Runs"))
+    sum_planned = NumberColumn(verbose_name=_("Planned"))
+    sum_accepted = NumberColumn(verbose_name=_("Accepted"))
+    sum_refused = NumberColumn(verbose_name=_("Refused"))
+    sum_waiting = NumberColumn(verbose_name=_("Waiting"))
+    sum_unknown = NumberColumn(verbose_name=_("Unknown"))
+    sum_attempts = NumberColumn(verbose_name=_("Attempts"))
+    success = NumberColumn(verbose_name=_("Success"))
+    last_run = TimeColumn(verbose_name=_("Last run"))
+    next_run = TimeColumn(verbose_name=_("Next run"), empty_values=(), orderable=False)
+
+    class Meta(BaseTable.Meta):
+        model = Mailing
+        fields = ("title", "owner", "status")
+        sequence = (
+            *("title", "owner", "status", "success", "sum_accepted", "sum_planned"),
+            *("sum_refused", "sum_unknown", "sum_waiting", "sum_attempts"),
+            *("run_count", "last_run", "next_run"),
+        )
+        attrs = {"class": "table table-hover align-middle mb-2 ledger"}
+        empty_text = _("No mailings here.")
+
+    def __init__(self, data: Any, *, now: datetime, **kwargs: Any) -> None:
+        super().__init__(data, **kwargs)
+        self.now = now
+
+    def render_status(self, record: Mailing) -> str:
+        shown = badges.of_mailing(record)
+        return format_html_join(" ", "{}", ((badge,) for badge in shown))
+
+    def render_success(self, value: float) -> str:
+        return percent(value)
+
+    def render_next_run(self, record: Mailing) -> str:
+        following = record.next_occurrence(self.now) if record.is_live else None
+        return TimeColumn().render(following)
+
+
+def percent(value: float | None) -> str:
+    """On one decimal, as the language writes it."""
+    return "—" if value is None else f"{number_format(value, 1)}\u00a0%"
 
 
 class UserTable(BaseTable):

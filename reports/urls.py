@@ -1,12 +1,21 @@
-"""The addresses of the managers' pages."""
+"""The addresses of the reports, and of the managers' pages."""
 
 from django.urls import path
 
-from reports.views import audit, dashboard, users
+from reports.views import audit, dashboard, mailing, overview, users
 
 app_name = "reports"
 
 urlpatterns = [
+    path("reports/", overview.OverviewPage.as_view(), name="overview"),
+    path("reports/mailings/<int:pk>/", mailing.MailingReport.as_view(), name="mailing"),
+    path(
+        "reports/mailings/<int:pk>/chart/",
+        mailing.MailingChart.as_view(),
+        name="mailing-chart",
+    ),
+    path("reports/runs/<int:pk>/", mailing.RunReport.as_view(), name="run"),
+    path("reports/runs/<int:pk>/chart/", mailing.RunChart.as_view(), name="run-chart"),
     path("manage/", dashboard.AllMailingsPage.as_view(), name="manage-mailings"),
     path(
         "manage/mailings/<int:pk>/hold/",

@@ -107,6 +107,12 @@ class OwnedQuerySet(models.QuerySet[_Row]):
         return self.filter(own | _shared_with(user, self.model, level))
 
 
+def shared_with(user: User, model: type[models.Model]) -> list[int]:
+    """The keys of what others have shared with the user, in order."""
+    rows = model._default_manager.filter(_shared_with(user, model, Level.VIEW))
+    return list(rows.order_by("pk").values_list("pk", flat=True))
+
+
 def _shared_with(user: User, model: type[models.Model], level: Level) -> Q:
     """By two sub-queries: guardian's own function asks more than it needs to."""
     levels = [Level.CHANGE] if level is Level.CHANGE else list(Level)
@@ -148,8 +154,12 @@ def can(user: User, action: str, obj: models.Model) -> bool:
         "own": rows.owned_by,
         "hold": rows.visible_to,
     }[action]
-    if action == "hold" and not user.has_perm("mailings.hold_mailing"):
-        return False
+    if action == "hold":
+        mailing: Any = obj
+        if not user.has_perm("mailings.hold_mailing"):
+            return False
+        if not mailing.may_be_held_by(user):
+            return False
     return user.is_active and bool(rule(user).filter(pk=obj.pk).exists())
 
 

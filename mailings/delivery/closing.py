@@ -5,6 +5,7 @@ Ends: deliveries whose time is over, runs with nothing open, mailings with nothi
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 
 from django.db import transaction
 
@@ -14,6 +15,7 @@ from mailings.delivery.statistics import count_ends
 from mailings.models import Delivery, Mailing, Run
 from mailings.models.delivery import DeliveryQuerySet
 from mailings.models.run import RunQuerySet
+from mailsvc import cache
 
 
 def end_waiting(
@@ -117,9 +119,9 @@ def finish(mailing_id: int, now: datetime) -> Mailing | None:
     to come or its window is over; then returns it.
     """
     mailing = Mailing.objects.select_for_update().get(pk=mailing_id)
-    _with_nothing_open(Run.objects.filter(mailing=mailing)).update(
-        state=Run.State.FINISHED, finished_at=now
-    )
+    done = _with_nothing_open(Run.objects.filter(mailing=mailing))
+    if done.update(state=Run.State.FINISHED, finished_at=now):
+        transaction.on_commit(partial(cache.changed, mailing.owner_id), robust=True)
     is_ended = mailing.status == Mailing.Status.FINISHED
     if is_ended or mailing.runs.unfinished().exists():
         return None

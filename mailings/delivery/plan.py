@@ -7,11 +7,13 @@ same transaction), so that a million of them needs no memory here.
 """
 
 from datetime import datetime
+from functools import partial
 
 from django.db import connection, transaction
 from django.db.models import Max
 
 from mailings.models import Delivery, Mailing, Run
+from mailsvc import cache
 
 FIRST_STEP = 1_000  # recipients; small, so that sending begins at once
 STEP = 20_000
@@ -106,6 +108,7 @@ def begin_run(mailing: Mailing, scheduled_for: datetime, now: datetime) -> Run:
         sender_email=owner.email,
     )
     Mailing.objects.filter(pk=mailing.pk).update(status=Mailing.Status.RUNNING)
+    transaction.on_commit(partial(cache.changed, mailing.owner_id), robust=True)
     return run
 
 

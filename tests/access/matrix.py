@@ -25,7 +25,8 @@ _FILE = Path(__file__).with_name("matrix.txt")
 _SECTIONS = {
     "home": "Pages of everybody",
     "mailings": "Clients, messages, mailings, runs",
-    "reports": "Managers' pages",
+    "reports": "Reports",
+    "manage": "Managers' pages",
     "users": "Settings and accounts",
     "accounts": "Settings and accounts",
     "i18n": "Pages of everybody",

@@ -97,7 +97,6 @@ def build(outbox: Path) -> World:
         delivery=delivery,
         target=target,
         barred=barred,
-        viewer=people["viewer"],
     )
     cookies = {
         name: browsers[name].cookies[settings.SESSION_COOKIE_NAME].value
@@ -126,8 +125,8 @@ def _keys(**of: Any) -> dict[str, Any]:
         "mailings:run": of["delivery"].run_id,
         "mailings:delivery": of["delivery"].pk,
         "mailings:outbox": mail,
-        "mailings:/kind": "user",
-        "mailings:/holder": of["viewer"].pk,
+        "reports:mailing": of["mailing"].pk,
+        "reports:run": of["delivery"].run_id,
         "reports:manage-mailing": of["mailing"].pk,
         "reports:manage-mailing-release": of["held"].pk,
         "reports:manage-user": of["target"].pk,

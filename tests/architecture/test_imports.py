@@ -94,6 +94,7 @@ MAY_IMPORT = {
     # Managers hold mailings and delete users: by the verbs, as everybody.
     "reports.views": (
         *_SCREEN,
+        "mailings.tables",
         "mailings.lifecycle",
         "mailings.retrying",
         "mailings.departure",

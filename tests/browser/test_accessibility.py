@@ -31,6 +31,9 @@ def _addresses(owner: User) -> list[str]:
         f"/messages/{message.pk}/edit/",
         f"/clients/{client.pk}/delete/",
         f"/lists/{listed.pk}/clients/",
+        *("/reports/", f"/reports/mailings/{mailing.pk}/", f"/reports/runs/{run.pk}/"),
+        f"/mailings/{mailing.pk}/share/",
+        f"/mailings/{mailing.pk}/history/",
     ]
 
 

@@ -1,0 +1,120 @@
+"""
+One row per mailing, and their totals: from the counters of the runs, never from
+deliveries or attempts.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from functools import reduce
+from operator import add
+from typing import Any
+
+from django.db.models import (
+    Case,
+    Count,
+    F,
+    FloatField,
+    Max,
+    Q,
+    QuerySet,
+    Sum,
+    Value,
+    When,
+)
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from mailings.models import Mailing, Run
+
+# Figure -> the counters of a run that make it up.
+FIGURES: dict[str, tuple[str, ...]] = {
+    "planned": ("planned",),
+    "accepted": ("accepted",),
+    "refused": ("refused",),
+    "waiting": ("pending", "sending", "deferred"),
+    "unknown": ("unknown",),
+    "expired": ("expired",),
+    "attempts": ("attempts",),
+}
+
+
+_YEARS = range(1970, 9999)  # beyond them there are no runs
+
+
+@dataclass(frozen=True)
+class Period:
+    """From the beginning of one day to the end of another, on the reader's clock."""
+
+    since: date | None = None
+    until: date | None = None
+
+    def of_runs(self, prefix: str = "") -> Q:
+        """The runs that were to begin in it; missed ones sent nothing."""
+        runs = ~Q(**{f"{prefix}state": Run.State.MISSED})
+        if self.since and self.since.year in _YEARS:
+            runs &= Q(**{f"{prefix}scheduled_for__gte": _midnight(self.since)})
+        if self.until and self.until.year in _YEARS:
+            end = _midnight(self.until + timedelta(days=1))
+            runs &= Q(**{f"{prefix}scheduled_for__lt": end})
+        return runs
+
+
+def _midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))
+
+
+def with_figures(
+    mailings: "QuerySet[Mailing]", period: Period
+) -> "QuerySet[Mailing, Any]":
+    """Adds `run_count`, `sum_…` for each figure, `success` in % and `last_run`."""
+    runs = period.of_runs("runs__")
+    sums = {
+        f"sum_{name}": Coalesce(
+            Sum(_added(f"runs__{part}" for part in parts), filter=runs), 0
+        )
+        for name, parts in FIGURES.items()
+    }
+    return mailings.annotate(
+        run_count=Count("runs", filter=runs),
+        last_run=Max("runs__scheduled_for", filter=runs),
+        **sums,
+    ).annotate(success=_success("sum_"))
+
+
+def totals(mailings: "QuerySet[Mailing]", period: Period) -> dict[str, Any]:
+    """The figures of all these mailings together: plain values."""
+    runs = Run.objects.filter(period.of_runs(), mailing__in=mailings.order_by())
+    sums = {name: Coalesce(Sum(_added(parts)), 0) for name, parts in FIGURES.items()}
+    found = runs.aggregate(runs=Count("pk"), **sums)
+    return found | {"success": success(**found)}
+
+
+def success(
+    *, accepted: int, refused: int, unknown: int, expired: int, **_: Any
+) -> float | None:
+    """Of those whose end is known or overdue, how many % were accepted."""
+    ended = accepted + refused + unknown + expired
+    return round(100 * accepted / ended, 1) if ended else None
+
+
+def _success(prefix: str) -> Case:
+    names = ("accepted", "refused", "unknown", "expired")
+    ended = _added(f"{prefix}{name}" for name in names)
+    share = F(f"{prefix}accepted") * Value(100.0) / ended
+    return Case(
+        When(**{f"{prefix}accepted__gt": 0}, then=share),
+        When(_any_of(prefix, names[1:]), then=Value(0.0)),
+        default=None,
+        output_field=FloatField(),
+    )
+
+
+def _any_of(prefix: str, names: tuple[str, ...]) -> Q:
+    found = Q()
+    for name in names:
+        found |= Q(**{f"{prefix}{name}__gt": 0})
+    return found
+
+
+def _added(names: Any) -> Any:
+    return reduce(add, (F(name) for name in names))

@@ -1,0 +1,122 @@
+"""
+What the engine has counted, for the pages: reasons, ends, days, speed. Reads the
+statistics of `mailings.models.statistics`, never the attempts.
+"""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.db.models import Max, Min, QuerySet, Sum
+from django.utils import timezone
+
+from mailings.models import Delivery, EndCount, PeriodCount, ReplyCount, Run
+from reports.reasons import Reason, of_reply
+
+OUTCOMES = ("accepted", "refused", "deferred", "unknown")
+SHOWN = 20  # kinds of replies on a page: a strange server may make up thousands
+
+
+@dataclass(frozen=True)
+class ReplyRow:
+    """Attempts with the same answer."""
+
+    outcome: str
+    code: int
+    enhanced_code: str
+    attempts: int
+    last_at: datetime
+    reason: Reason
+
+
+def replies(runs: "QuerySet[Run]") -> list[ReplyRow]:
+    """The answers that were no success, the most frequent first."""
+    rows = (
+        ReplyCount.objects.filter(run__in=runs)
+        .exclude(outcome="accepted")
+        .order_by()
+        .values("outcome", "phase", "code", "enhanced_code")
+        .annotate(sum=Sum("attempts"), last=Max("last_at"))
+        .order_by("-sum", "outcome", "code", "enhanced_code", "phase")[:SHOWN]
+    )
+    return [
+        ReplyRow(
+            row["outcome"],
+            row["code"],
+            row["enhanced_code"],
+            row["sum"],
+            row["last"],
+            of_reply(row["outcome"], row["phase"], row["code"], row["enhanced_code"]),
+        )
+        for row in rows
+    ]
+
+
+@dataclass(frozen=True)
+class EndRow:
+    """Deliveries that ended for the same reason, which no server gave."""
+
+    state: Delivery.State
+    reason: Delivery.Reason
+    deliveries: int
+
+
+def ends(runs: "QuerySet[Run]") -> list[EndRow]:
+    """Without the unknown and the given up: they are among the replies."""
+    rows = (
+        EndCount.objects.filter(run__in=runs, deliveries__gt=0)
+        .exclude(state__in=(Delivery.State.UNKNOWN, Delivery.State.REFUSED))
+        .order_by()
+        .values_list("state", "reason")
+        .annotate(sum=Sum("deliveries"))
+        .order_by("-sum", "state", "reason")
+    )
+    return [
+        EndRow(Delivery.State(state), Delivery.Reason(reason), n)
+        for state, reason, n in rows
+    ]
+
+
+def by_day(runs: "QuerySet[Run]") -> dict[date, dict[str, int]]:
+    """Attempts by their outcome, per day on the reader's clock, oldest first."""
+    return _by(runs, lambda moment: timezone.localtime(moment).date())
+
+
+def by_period(runs: "QuerySet[Run]") -> dict[datetime, dict[str, int]]:
+    """The same per quarter of an hour."""
+    return _by(runs, timezone.localtime)
+
+
+def _by(runs: "QuerySet[Run]", place: Any) -> dict[Any, dict[str, int]]:
+    counts: dict[Any, Counter[str]] = defaultdict(Counter)
+    rows = PeriodCount.objects.filter(run__in=runs).order_by("period")
+    sums = {f"sum_{name}": Sum(name) for name in OUTCOMES}
+    for row in rows.values("period").annotate(**sums):
+        counts[place(row["period"])].update(
+            {name: row[f"sum_{name}"] for name in OUTCOMES}
+        )
+    return {
+        when: {name: found[name] for name in OUTCOMES} for when, found in counts.items()
+    }
+
+
+@dataclass(frozen=True)
+class Span:
+    first: datetime
+    last: datetime
+    attempts: int
+
+    @property
+    def per_minute(self) -> float | None:
+        """None if it was too short to say."""
+        seconds = (self.last - self.first).total_seconds()
+        return round(60 * self.attempts / seconds, 1) if seconds >= 1 else None
+
+
+def span(runs: "QuerySet[Run]") -> Span | None:
+    """From the first attempt to the last one."""
+    found: dict[str, Any] = ReplyCount.objects.filter(run__in=runs).aggregate(
+        first=Min("first_at"), last=Max("last_at"), attempts=Sum("attempts")
+    )
+    return Span(**found) if found["attempts"] else None
