@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from reports.views import audit, dashboard, mailing, overview, users
+from reports.views import audit, dashboard, mailing, overview, retry, story, users
 
 app_name = "reports"
 
@@ -16,6 +16,9 @@ urlpatterns = [
     ),
     path("reports/runs/<int:pk>/", mailing.RunReport.as_view(), name="run"),
     path("reports/runs/<int:pk>/chart/", mailing.RunChart.as_view(), name="run-chart"),
+    path("reports/runs/<int:pk>/retry/", retry.RetryPage.as_view(), name="run-retry"),
+    path("reports/recipient/", story.StoryPage.as_view(), name="story"),
+    path("reports/client/<int:pk>/", story.ClientStory.as_view(), name="client"),
     path("manage/", dashboard.AllMailingsPage.as_view(), name="manage-mailings"),
     path(
         "manage/mailings/<int:pk>/hold/",

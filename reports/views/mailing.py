@@ -97,7 +97,11 @@ class RunReport(_OfRun, _Report):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         periods = statistics.by_period(self.runs())
+        run = self.object
+        failures = run.deferred + run.expired + run.unknown + run.refused
+        own = Run.objects.changeable_by(self.user).filter(pk=run.pk)
         return super().get_context_data(
+            may_retry=bool(failures) and own.exists(),
             series=[(when, row.values()) for when, row in reversed(periods.items())],
             **kwargs,
         )

@@ -127,6 +127,7 @@ def _keys(**of: Any) -> dict[str, Any]:
         "mailings:outbox": mail,
         "reports:mailing": of["mailing"].pk,
         "reports:run": of["delivery"].run_id,
+        "reports:client": of["client"].pk,
         "reports:manage-mailing": of["mailing"].pk,
         "reports:manage-mailing-release": of["held"].pk,
         "reports:manage-user": of["target"].pk,
@@ -175,5 +176,6 @@ def _letters(mailing: Mailing) -> dict[str, str]:
         "everybody": "on",
         "reason": "Because",
         "level": "change",
+        "failures_chosen": "refused",
         "q": "",
     }

@@ -90,6 +90,7 @@ MAY_IMPORT = {
         "mailings.delivery.circuit",
         "mailings.delivery.statistics",
         "mailings.filters",
+        "mailings.retrying",  # what can be tried again, for the form
     ),
     # Managers hold mailings and delete users: by the verbs, as everybody.
     "reports.views": (
@@ -98,6 +99,7 @@ MAY_IMPORT = {
         "mailings.lifecycle",
         "mailings.retrying",
         "mailings.departure",
+        "mailings.delivery.server",  # its name
         "reports",
     ),
 }

@@ -1,0 +1,111 @@
+"""
+Why did or didn't somebody get it: each delivery to an address, each attempt with the
+server's words, and what comes next.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import QuerySet
+from django.db.models.functions import Lower
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+
+from mailings.delivery.circuit import reason as trouble_of
+from mailings.models import Attempt, Delivery
+from mailsvc import moments
+from reports.reasons import Reason, of_reply
+from users.models import User
+
+_State = Delivery.State
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One delivery, told in full."""
+
+    delivery: Delivery
+    attempts: list[tuple[Attempt, Reason]]
+    next_step: str
+    may_retry: bool
+
+
+def deliveries_to(email: str, user: User) -> "QuerySet[Delivery]":
+    """To this address, whatever its case, as far as the user may see; newest first."""
+    visible = Delivery.objects.visible_to(user).annotate(address=Lower("email"))
+    rows = visible.filter(address=email.strip().lower())
+    return rows.select_related("run__mailing__owner", "run__mailing__held_by").order_by(
+        "-pk"
+    )
+
+
+def chapters(
+    deliveries: list[Delivery], *, server: str, now: datetime, changeable: set[int]
+) -> list[Chapter]:
+    """`changeable`: the mailings that the reader may have tried again."""
+    attempts: dict[int, list[tuple[Attempt, Reason]]] = defaultdict(list)
+    rows = Attempt.objects.filter(delivery__in=deliveries).order_by(
+        "delivery_id", "number"
+    )
+    for row in rows:
+        reason = of_reply(row.outcome, row.phase, row.code or 0, row.enhanced_code)
+        attempts[row.delivery_id].append((row, reason))
+    waits = any(one.is_open for one in deliveries)
+    trouble = trouble_of(server) if waits else ""
+    return [
+        Chapter(
+            one,
+            attempts[one.pk],
+            _next_step(one, trouble, now),
+            one.run.mailing_id in changeable and _can_be_retried(one),
+        )
+        for one in deliveries
+    ]
+
+
+def _can_be_retried(one: Delivery) -> bool:
+    states = (_State.DEFERRED, _State.EXPIRED, _State.UNKNOWN, _State.REFUSED)
+    return (
+        one.state in states
+        and one.client_id is not None
+        and not one.run.mailing.is_deleted
+    )
+
+
+def _next_step(one: Delivery, trouble: str, now: datetime) -> str:
+    if one.state in (_State.PENDING, _State.DEFERRED):
+        return _what_it_waits_for(one, trouble, now)
+    words = {
+        _State.SENDING: _("It is being handed over at this moment."),
+        _State.ACCEPTED: _("Nothing: the mail server has accepted it."),
+        _State.REFUSED: _("Nothing by itself: the refusal was final."),
+        _State.UNKNOWN: _("Nothing by itself: it may have arrived."),
+    }
+    return words.get(_State(one.state)) or _("Nothing: %(reason)s.") % {
+        "reason": one.get_reason_display() or _State(one.state).label
+    }
+
+
+def _what_it_waits_for(one: Delivery, trouble: str, now: datetime) -> str:
+    mailing = one.run.mailing
+    if mailing.is_held:
+        return _("The mailing is held by a manager: %(reason)s") % {
+            "reason": mailing.hold_reason
+        }
+    if not mailing.owner.is_active:
+        return _("It waits: the owner of the mailing is blocked.")
+    if mailing.is_paused:
+        return _("It waits: the mailing is paused.")
+    if trouble:
+        return _("The mail server does not work at the moment: %(reason)s") % {
+            "reason": trouble
+        }
+    if one.due_at <= now:
+        return _("It is next in the queue.")
+    until = moments.shown(one.run.closes_at)
+    return format_html(
+        _("It is tried again at {time}, until {end} at the latest."),
+        time=moments.shown(one.due_at),
+        end=until,
+    )
