@@ -64,6 +64,9 @@ class ClientTable(BaseTable):
     def render_comment(self, value: str) -> str:
         return value if len(value) <= 60 else f"{value[:59]}…"
 
+    def value_comment(self, value: str) -> str:
+        return value
+
 
 class PickClientTable(BaseTable):
     """Clients with a box each, for the form of this id."""
@@ -224,13 +227,13 @@ class DeliveryTable(BaseTable):
         return TimeColumn().render(record.due_at if record.is_open else None)
 
     def render_last_reply(self, record: Any) -> str:
-        """`last_…` are annotations of the view's queryset."""
-        reply = " ".join(
-            str(part) for part in (record.last_code, record.last_words) if part
-        )
-        if not reply:
-            return "—"
+        reply = self.value_last_reply(record) or "—"
         return reply if len(reply) <= 80 else f"{reply[:79]}…"
+
+    def value_last_reply(self, record: Any) -> str:
+        """`last_…` are annotations of the view's queryset."""
+        parts = (record.last_code, record.last_words)
+        return " ".join(str(part) for part in parts if part)
 
 
 class ClientDeliveryTable(BaseTable):

@@ -63,6 +63,9 @@ class TimeColumn(django_tables2.Column):  # type: ignore[misc]
     def render(self, value: Any) -> str:
         return moments.shown(value, seconds=self.seconds)
 
+    def value(self, value: Any) -> Any:
+        return value
+
 
 class NumberColumn(django_tables2.Column):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -79,6 +82,7 @@ class CheckColumn(django_tables2.Column):  # type: ignore[misc]
         super().__init__(
             accessor="pk",
             orderable=False,
+            exclude_from_export=True,
             verbose_name=pgettext_lazy("column of boxes", "Pick"),
         )
         self.name, self.form = name, form
@@ -104,6 +108,7 @@ class ActionsColumn(django_tables2.Column):  # type: ignore[misc]
         super().__init__(
             accessor="pk",
             orderable=False,
+            exclude_from_export=True,
             verbose_name=_("Actions"),
             attrs={
                 "td": {"class": "text-end text-nowrap"},

@@ -5,13 +5,15 @@ from typing import Any, ClassVar
 from django.contrib import messages
 from django.db import IntegrityError, transaction
 from django.forms import BaseModelForm
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.generic import CreateView, DeleteView, DetailView, UpdateView
 from django_filters.views import FilterView
 from django_tables2 import SingleTableMixin
+
+from mailsvc import exports
 
 Words = str | Promise
 
@@ -24,6 +26,25 @@ class TablePage(SingleTableMixin, FilterView):  # type: ignore[misc]
     lead: ClassVar[Words] = ""
     create_url: ClassVar[str] = ""
     create_label: ClassVar[Words] = ""
+
+    def get_table(self, **kwargs: Any) -> Any:
+        table = super().get_table(**kwargs)
+        table.can_export = True
+        return table
+
+    def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> Any:
+        """`?export=csv` or `xlsx`: all rows of the table as it is filtered."""
+        kind = self.request.GET.get("export")
+        if kind is None:
+            return super().render_to_response(context, **kwargs)
+        if kind not in exports.KINDS:
+            return HttpResponseBadRequest()
+        name = self.request.resolver_match.url_name
+        self.exported(kind)
+        return exports.answer(context[self.context_table_name], name, kind)
+
+    def exported(self, kind: str) -> None:
+        """Somebody takes the table away: the place to put it on record."""
 
 
 class DetailPage(DetailView):  # type: ignore[type-arg]

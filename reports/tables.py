@@ -64,6 +64,7 @@ class _ActionColumn(tables.Column):  # type: ignore[misc]
         super().__init__(
             accessor="pk",
             orderable=False,
+            exclude_from_export=True,
             verbose_name=_("Actions"),
             attrs={
                 "td": {"class": "text-end text-nowrap"},
@@ -163,6 +164,9 @@ class OverviewTable(BaseTable):
 
     def render_success(self, value: float) -> str:
         return percent(value)
+
+    def value_success(self, value: float) -> float:
+        return round(value, 1)
 
     def render_next_run(self, record: Mailing) -> str:
         following = record.next_occurrence(self.now) if record.is_live else None

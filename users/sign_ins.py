@@ -51,7 +51,7 @@ def _failed(
         _Action.SIGN_IN_FAILED,
         by=None,
         reason=one_line(tried)[:_LONGEST_ADDRESS],
-        ip_address=_address(request),
+        ip_address=address_of(request),
     )
 
 
@@ -85,7 +85,7 @@ def _second_factor_failed(
         _Action.SIGN_IN_FAILED,
         by=None,
         reason=f"{user.email}, {authenticator.type}",
-        ip_address=_address(request),
+        ip_address=address_of(request),
     )
 
 
@@ -98,10 +98,12 @@ def _second_factor_removed(
 def _record(
     action: AuditEntry.Action, user: User, request: Any, reason: str = ""
 ) -> None:
-    audit.record(action, by=user, on=user, reason=reason, ip_address=_address(request))
+    audit.record(
+        action, by=user, on=user, reason=reason, ip_address=address_of(request)
+    )
 
 
-def _address(request: Any) -> str | None:
+def address_of(request: Any) -> str | None:
     if not isinstance(request, HttpRequest) or "REMOTE_ADDR" not in request.META:
         return None
     address: str = get_adapter(request).get_client_ip(request)

@@ -6,10 +6,11 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 
+from users.exporting import OnRecord
 from users.models import User
 
 
-class AtHand:
+class AtHand(OnRecord):
     """
     The rows of `model` that the user works with: their own, and shared ones.
 

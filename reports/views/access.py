@@ -14,12 +14,13 @@ from mailings.lifecycle import NotPossible
 from mailsvc.views import Words
 from reports.forms import ReasonForm
 from users.blocking import NotAllowed
+from users.exporting import OnRecord
 from users.models import User
 
 Refusals = (NotPossible, NotAllowed)
 
 
-class Permitted(PermissionRequiredMixin):
+class Permitted(OnRecord, PermissionRequiredMixin):
     """Set `permission_required`. Anonymous visitors don't get as far as here."""
 
     request: HttpRequest

@@ -12,11 +12,12 @@ from mailsvc.views import TablePage
 from reports import overview
 from reports.filters import AllOverviewFilter, OverviewFilter
 from reports.tables import OverviewTable
+from users.exporting import OnRecord
 from users.models import User
 from users.permissions import shared_with
 
 
-class OverviewPage(TablePage):
+class OverviewPage(OnRecord, TablePage):
     template_name = "reports/overview.html"
     table_class = OverviewTable
     title = _("Reports")

@@ -1,0 +1,157 @@
+"""Tables as files: what the reader sees, all of it, and harmless."""
+
+import csv
+from datetime import UTC, datetime
+from io import BytesIO, StringIO
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils.safestring import mark_safe
+from openpyxl import load_workbook
+
+from mailsvc.exports import safe_cell
+from tests import recipes
+from users.models import AuditEntry, User
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+7 495 000", "'+7 495 000"),
+        ("-1", "'-1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'\t=1"),
+        ("  =1", "'  =1"),
+        ("\r=1", "'\r=1"),
+        ("\x00=1", "' =1"),
+        ("a=1", "a=1"),
+        ("", ""),
+        (None, ""),
+        (0, 0),
+        (-5, -5),
+        (1.5, 1.5),
+        ("one\x0btwo", "one two"),
+        (mark_safe("<b>=A1 &amp; B</b>"), "'=A1 & B"),
+        (mark_safe("—"), ""),
+    ],
+)
+def test_no_cell_is_taken_for_a_formula(value: Any, cell: Any) -> None:
+    assert safe_cell(value) == cell
+
+
+def test_times_stay_times_on_the_readers_clock() -> None:
+    moment = datetime(2026, 5, 1, 12, 30, 15, 99, tzinfo=UTC)
+    assert safe_cell(moment) == datetime(2026, 5, 1, 12, 30, 15)  # noqa: DTZ001
+
+
+def rows_of(answer: Any) -> list[list[str]]:
+    text = b"".join(answer.streaming_content).decode()
+    assert text.startswith("\ufeff")
+    return list(csv.reader(StringIO(text[1:])))
+
+
+@pytest.fixture
+def clients(alice: User, bob: User) -> None:
+    recipes.client(alice, full_name="=cmd()", email="ann@example.com")
+    recipes.client(alice, full_name="Ben", email="ben@example.com", comment="x" * 99)
+    recipes.client(bob, full_name="Secret", email="sue@example.com")
+
+
+@pytest.mark.usefixtures("clients")
+def test_a_table_is_had_as_csv(alice_client: Client) -> None:
+    answer = alice_client.get("/clients/?export=csv")
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    assert 'attachment; filename="client-list-' in answer["Content-Disposition"]
+    head, *rows = rows_of(answer)
+    assert head[:3] == ["Full name", "E-mail", "Comment"]
+    assert sorted(row[0] for row in rows) == ["'=cmd()", "Ben"]
+    assert "x" * 99 in {row[2] for row in rows}
+    assert len(head) == 4  # no column of buttons
+
+
+@pytest.mark.usefixtures("clients")
+def test_and_as_xlsx_with_texts_that_are_texts(alice_client: Client) -> None:
+    answer = alice_client.get("/clients/?export=xlsx")
+    sheet = load_workbook(BytesIO(b"".join(answer.streaming_content))).active
+    cells = list(sheet.iter_rows(min_row=2))
+    assert sorted(row[0].value for row in cells) == ["'=cmd()", "Ben"]
+    assert {row[0].data_type for row in cells} == {"s"}
+    assert isinstance(cells[0][3].value, datetime)
+
+
+@pytest.mark.usefixtures("clients")
+def test_as_it_is_filtered_and_sorted_and_more_than_one_page(
+    alice: User, alice_client: Client
+) -> None:
+    for number in range(60):
+        recipes.client(alice, full_name=f"Zoe {number:02}")
+    answer = alice_client.get("/clients/?q=zoe&sort=-full_name&export=csv&page=2")
+    names = [row[0] for row in rows_of(answer)[1:]]
+    assert names == [f"Zoe {number:02}" for number in reversed(range(60))]
+
+
+@pytest.mark.usefixtures("clients")
+def test_in_the_readers_language_and_zone(alice: User, alice_client: Client) -> None:
+    type(alice).objects.update(language="ru", timezone="Asia/Tokyo")
+    alice.clients.update(created_at=datetime(2026, 1, 1, 20, 0, tzinfo=UTC))
+    head, row, *_ = rows_of(alice_client.get("/clients/?export=csv"))
+    assert head[1] == "Эл. почта"
+    assert row[3] == "2026-01-02 05:00:00"
+
+
+@pytest.mark.django_db
+def test_what_is_no_kind_of_file_is_refused(alice_client: Client) -> None:
+    for kind in ("xls", "ods", "", "json"):
+        assert alice_client.get(f"/clients/?export={kind}").status_code == 400
+
+
+@pytest.mark.usefixtures("clients")
+def test_who_took_what_away_is_on_the_audit_log(
+    alice: User, alice_client: Client
+) -> None:
+    alice_client.get("/clients/?q=ben&export=csv")
+    entry = AuditEntry.objects.get(action="exported")
+    assert (entry.actor, entry.reason) == (alice, "csv: /clients/?q=ben&export=csv")
+
+
+PAGES = [
+    *("/clients/", "/lists/", "/messages/", "/mailings/", "/runs/", "/reports/"),
+    *("/manage/", "/manage/users/", "/manage/audit/"),
+]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_every_list_can_be_had(
+    alice: User, admin: User, admin_client: Client, path: str, kind: str
+) -> None:
+    for owner in (alice, admin):
+        recipes.client_list(owner).clients.add(recipes.client(owner))
+        run = recipes.run(recipes.mailing(owner, title="=News"), accepted=1, refused=1)
+    answer = admin_client.get(f"{path}?export={kind}")
+    assert answer.status_code == 200
+    content = b"".join(answer.streaming_content)
+    if kind == "csv":
+        lines = content.decode()[1:].splitlines()
+        assert len(lines) > 1
+        assert "<" not in "".join(lines)
+    page = admin_client.get(path).content.decode()
+    assert "?export=csv" in page
+    run_page = admin_client.get(f"{run.get_absolute_url()}?export=csv")
+    assert b"No such user" in b"".join(run_page.streaming_content)
+
+
+@pytest.mark.django_db
+def test_all_rows_are_read_in_one_statement(
+    alice: User, alice_client: Client, django_assert_num_queries: Any
+) -> None:
+    for _ in range(40):
+        recipes.client(alice)
+    spent = []
+    answer = alice_client.get("/clients/?export=csv")
+    with django_assert_num_queries(1):
+        spent.append(len(rows_of(answer)))
+    assert spent == [41]
