@@ -11,7 +11,6 @@ from django.utils.functional import cached_property
 from django.utils.translation import ngettext
 from django.views.generic import FormView
 
-from mailings import badges
 from mailings.lifecycle import NotPossible
 from mailings.models import Run
 from mailings.retrying import Failure, failed, retry_failed, why_not
@@ -58,13 +57,11 @@ class RetryPage(FormView):  # type: ignore[type-arg]
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
         form = context["form"]
-        rows = form.chosen()[: SHOWN + 1]
+        rows = list(form.chosen()[: SHOWN + 1])
         return context | {
             "run": self.run,
             "objection": why_not(self.run, timezone.now()),
-            "preview": [
-                (row, badges.of_delivery_state(row.state)) for row in rows[:SHOWN]
-            ],
+            "preview": rows[:SHOWN],
             "is_cut": len(rows) > SHOWN,
         }
 
