@@ -12,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from mailings import lifecycle
+from mailings.models import Client as Recipient
 from mailings.models import Mailing
 from tests import recipes
 from tests.access.matrix import ROLES
@@ -102,7 +103,7 @@ def build(outbox: Path) -> World:
         name: browsers[name].cookies[settings.SESSION_COOKIE_NAME].value
         for name in people
     }
-    return World(browsers, keys, _letters(mailing), cookies)
+    return World(browsers, keys, _letters(mailing, client), cookies)
 
 
 def _person(name: str) -> User:
@@ -152,7 +153,7 @@ def _keys(**of: Any) -> dict[str, Any]:
     }
 
 
-def _letters(mailing: Mailing) -> dict[str, str]:
+def _letters(mailing: Mailing, client: Recipient) -> dict[str, str]:
     """One set of values for all forms: each takes what it knows."""
     return {
         "title": "Changed",
@@ -172,7 +173,7 @@ def _letters(mailing: Mailing) -> dict[str, str]:
         "periodicity": "once",
         "timezone": "UTC",
         "language": "ru",
-        "clients": "1",
+        "clients": str(client.pk),
         "everybody": "on",
         "reason": "Because",
         "level": "change",
