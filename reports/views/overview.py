@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from mailings.models import Mailing
+from mailings.models import Mailing, Verification
 from mailsvc import cache
 from mailsvc.views import TablePage
 from reports import overview
@@ -48,7 +48,8 @@ class OverviewPage(OnRecord, TablePage):
         }
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(totals=self.totals(), **kwargs)  # type: ignore[no-any-return]
+        checked = Verification.objects.first() if self.sees_all else None
+        return super().get_context_data(totals=self.totals(), checked=checked, **kwargs)  # type: ignore[no-any-return]
 
     def totals(self) -> cache.Cached[dict[str, Any]]:
         """Part of the question is what one may see: it is asked for each time."""

@@ -10,7 +10,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from mailings import delivery, lifecycle
-from mailings.models import Mailing
+from mailings.models import Mailing, Verification
 from mailsvc import cache
 from tests import recipes
 from users import permissions
@@ -247,3 +247,34 @@ def test_a_run_that_begins_makes_old_totals_old(
     assert totals(alice_client)["runs"] == 0
     lifecycle.send_now(mailing, now=timezone.now())
     assert totals(alice_client)["runs"] == 1
+
+
+@pytest.mark.parametrize(
+    ("differences", "words"), [(0, "they are right"), (2, "2 diff")]
+)
+def test_managers_see_the_last_verdict_on_the_books(
+    alice_client: Client, manager_client: Client, differences: int, words: str
+) -> None:
+    Verification.objects.create(
+        runs=1, deliveries=1, differences=differences, seconds=0.1
+    )
+    assert words in manager_client.get(OVERVIEW).content.decode()
+    assert words not in alice_client.get(OVERVIEW).content.decode()
+
+
+@pytest.mark.parametrize("size", [1, 30])
+@pytest.mark.parametrize("name", ["mailing", "mailing-chart"])
+def test_a_report_costs_the_same_however_many_runs(
+    alice: User,
+    alice_client: Client,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+    size: int,
+    name: str,
+) -> None:
+    mailing = recipes.mailing(alice)
+    for day in range(size):
+        at = timezone.now() - timedelta(days=day)
+        recipes.run(mailing, values={"scheduled_for": at}, accepted=1, refused=1)
+    address = reverse(f"reports:{name}", args=[mailing.pk])
+    with django_assert_max_num_queries(13):
+        alice_client.get(address)
