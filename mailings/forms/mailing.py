@@ -46,8 +46,23 @@ class MailingForm(OwnedForm):
         super().__init__(*args, **kwargs)
         self.offer("lists", ClientList.objects.owned_by(self.owner))
         self.offer("clients", Client.objects.owned_by(self.owner))
+        self._offer_all_clients()
         self._offer_messages()
         self._set_times()
+
+    def _offer_all_clients(self) -> None:
+        """
+        Whoever sends to all clients gets to know them: an editor may leave it as it
+        is or take it back, and no more.
+        """
+        if self.user == self.owner:
+            return
+        if not self.instance.all_clients:
+            del self.fields["all_clients"]
+            return
+        field = self.fields["all_clients"]
+        field.label = _("all clients of %(owner)s") % {"owner": self.owner}
+        field.help_text = ""
 
     def _offer_messages(self) -> None:
         """All own ones may be chosen, the newest and the chosen one are shown."""
@@ -101,13 +116,20 @@ class MailingForm(OwnedForm):
         start, end = cleaned.get("start_at"), cleaned.get("end_at")
         if start and end and start >= end:
             self.add_error("end_at", _("The end must be after the start."))
-        to_whom = ("all_clients", "lists", "clients")
-        if all(name in cleaned and not cleaned[name] for name in to_whom):
-            # A picker that is kept as it is, or has an error, is not in `cleaned`.
-            self.add_error(
-                "all_clients", _("Choose all clients, a list or single clients.")
-            )
+        # A picker that is kept as it is, or has an error, is not in `cleaned`.
+        nobody = all(
+            name in cleaned and not cleaned[name] for name in ("lists", "clients")
+        )
+        if nobody and not cleaned.get("all_clients"):
+            self._say_nobody()
         return cleaned
+
+    def _say_nobody(self) -> None:
+        if "all_clients" in self.fields:
+            words = _("Choose all clients, a list or single clients.")
+            self.add_error("all_clients", words)
+        else:
+            self.add_error("lists", _("Choose a list or single clients."))
 
     @property
     def repeats_elsewhere(self) -> bool:
