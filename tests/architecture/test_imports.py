@@ -48,6 +48,7 @@ MAY_IMPORT = {
         "mailings.schedules",
         "mailings.delivery",
     ),
+    "mailings.removing": _MODELS,
     "mailings.tasks": (
         *_MODELS,
         "mailings.lifecycle",
@@ -76,6 +77,7 @@ MAY_IMPORT = {
         "mailings.tables",
         "mailings.filters",
         "mailings.lifecycle",
+        "mailings.removing",
         "mailings.retrying",
         "mailings.importing",
     ),
