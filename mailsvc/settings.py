@@ -180,6 +180,7 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_REAUTHENTICATION_REQUIRED = True  # the password again before it changes
 ACCOUNT_CHANGE_EMAIL = True  # one address; a new one counts once it is confirmed
 ACCOUNT_ADAPTER = "users.adapter.AccountAdapter"
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "users.tokens.ResetTokens"  # noqa: S105
 ALLAUTH_TRUSTED_PROXY_COUNT = int(env.bool("BEHIND_PROXY", False))
 PASSWORD_RESET_TIMEOUT = 3600  # seconds
 MFA_TOTP_ISSUER = "mailsvc"
