@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from mailings.models import Attempt, Delivery, Mailing, Run
+from mailings.models import Attempt, Delivery, Mailing, Run, Suppression
 from mailsvc.badges import Badge
 
 _MAILING = {
@@ -26,6 +26,11 @@ _DELIVERY = {
     Delivery.State.EXPIRED: ("hourglass-bottom", "warning"),
     Delivery.State.SUPPRESSED: ("slash-circle", "secondary"),
     Delivery.State.CANCELLED: ("dash-circle", "secondary"),
+}
+_SUPPRESSION = {
+    Suppression.Kind.UNSUBSCRIBED: ("envelope-slash", "warning"),
+    Suppression.Kind.ADDRESS_REFUSED: ("x-circle", "danger"),
+    Suppression.Kind.BY_HAND: ("slash-circle", "secondary"),
 }
 
 
@@ -61,7 +66,12 @@ def of_attempt(attempt: Attempt) -> list[Badge]:
     return [Badge(label, *_DELIVERY[Delivery.State(attempt.outcome)])]
 
 
-def of(row: Mailing | Run | Delivery | Attempt) -> list[Badge]:
+def of_suppression(kind: str) -> Badge:
+    found = Suppression.Kind(kind)
+    return Badge(found.label, *_SUPPRESSION[found])
+
+
+def of(row: Mailing | Run | Delivery | Attempt | Suppression) -> list[Badge]:
     match row:
         case Mailing():
             return of_mailing(row)
@@ -71,3 +81,5 @@ def of(row: Mailing | Run | Delivery | Attempt) -> list[Badge]:
             return of_delivery(row)
         case Attempt():
             return of_attempt(row)
+        case Suppression():
+            return [of_suppression(row.kind)]

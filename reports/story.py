@@ -4,6 +4,7 @@ server's words, and what comes next.
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,12 +14,16 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from mailings.delivery.circuit import reason as trouble_of
-from mailings.models import Attempt, Delivery
+from mailings.models import Attempt, Delivery, Suppression
 from mailsvc import moments
 from reports.reasons import Reason, of_reply
 from users.models import User
 
 _State = Delivery.State
+# What would come next here, if there was nothing against the address.
+_AFTER_SUPPRESSION = {
+    *(_State.PENDING, _State.DEFERRED, _State.REFUSED, _State.SUPPRESSED),
+}
 
 
 @dataclass(frozen=True)
@@ -40,10 +45,25 @@ def deliveries_to(email: str, user: User) -> "QuerySet[Delivery]":
     )
 
 
+def suppressions_of(email: str, user: User) -> list[Suppression]:
+    """What stands against the address, by owner, as far as the user may see."""
+    visible = Suppression.objects.visible_to(user).with_rights(user)
+    rows = visible.filter(email=email.strip().lower())
+    return list(rows.select_related("owner", "by"))
+
+
 def chapters(
-    deliveries: list[Delivery], *, server: str, now: datetime, changeable: set[int]
+    deliveries: list[Delivery],
+    *,
+    server: str,
+    now: datetime,
+    changeable: set[int],
+    suppressions: Mapping[int, Suppression],
 ) -> list[Chapter]:
-    """`changeable`: the mailings that the reader may have tried again."""
+    """
+    `changeable`: the mailings that the reader may have tried again. `suppressions`:
+    what stands against the address, by owner.
+    """
     attempts: dict[int, list[tuple[Attempt, Reason]]] = defaultdict(list)
     rows = Attempt.objects.filter(delivery__in=deliveries).order_by(
         "delivery_id", "number"
@@ -57,8 +77,10 @@ def chapters(
         Chapter(
             one,
             attempts[one.pk],
-            _next_step(one, trouble, now),
-            one.run.mailing_id in changeable and _can_be_retried(one),
+            _next_step(one, trouble, now, suppressions),
+            one.run.mailing_id in changeable
+            and one.run.mailing.owner_id not in suppressions
+            and _can_be_retried(one),
         )
         for one in deliveries
     ]
@@ -73,7 +95,15 @@ def _can_be_retried(one: Delivery) -> bool:
     )
 
 
-def _next_step(one: Delivery, trouble: str, now: datetime) -> str:
+def _next_step(
+    one: Delivery,
+    trouble: str,
+    now: datetime,
+    suppressions: Mapping[int, Suppression],
+) -> str:
+    suppression = suppressions.get(one.run.mailing.owner_id)
+    if suppression is not None and one.state in _AFTER_SUPPRESSION:
+        return _suppressed(suppression)
     if one.state in (_State.PENDING, _State.DEFERRED):
         return _what_it_waits_for(one, trouble, now)
     words = {
@@ -85,6 +115,14 @@ def _next_step(one: Delivery, trouble: str, now: datetime) -> str:
     return words.get(_State(one.state)) or _("Nothing: %(reason)s.") % {
         "reason": one.get_reason_display() or _State(one.state).label
     }
+
+
+def _suppressed(suppression: Suppression) -> str:
+    return format_html(
+        _("Nothing: the address is suppressed since {time} because {reason}."),
+        time=moments.shown(suppression.since),
+        reason=Delivery.Reason(suppression.kind).label,
+    )
 
 
 def _what_it_waits_for(one: Delivery, trouble: str, now: datetime) -> str:

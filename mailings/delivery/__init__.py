@@ -7,6 +7,8 @@ The engine: models and SMTP. It knows no request, no form and no Django-Q2.
     courier   several connections at work, in a thread of their own
     smtp      one connection's conversation; says what happened, decides nothing
     replies   what a reply means: the table, pure
+    grounds   which refusals are grounds to write to an address no more, pure
+    suppress  such addresses, and what waits for them
     journal   what was handed over, on disk, so that a kill leaves little doubt
     record    outcomes, attempts and books in one transaction, fenced by the lease
     retry     when to try again, pure

@@ -11,12 +11,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, zip_longest
+from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Subquery
 
 from mailings.delivery.books import move
+from mailings.delivery.statistics import count_ends
 from mailings.models import Delivery, Lease, Run
+from mailings.models.suppression import against
 
 _RUNS_AT_ONCE = 16  # runs that share one claim
 
@@ -30,6 +33,15 @@ class Claim:
     email: str
     full_name: str
     attempt_count: int
+
+
+class _Row(NamedTuple):
+    pk: int
+    email: str
+    full_name: str
+    attempt_count: int
+    state: str
+    suppressed_as: str | None
 
 
 def take_lease(
@@ -96,21 +108,48 @@ def claim(
 
 
 def _claim_of(run_id: int, lease: Lease, size: int, now: datetime) -> list[Claim]:
-    rows = list(
+    while rows := _due(run_id, size, now):
+        wanted = [row for row in rows if row.suppressed_as is None]
+        if wanted:
+            Delivery.objects.filter(pk__in=[row.pk for row in wanted]).update(
+                state=Delivery.State.SENDING, lease=lease
+            )
+            move(run_id, {**_left(wanted), "sending": len(wanted)})
+        if len(wanted) < len(rows):
+            _end_suppressed(run_id, [row for row in rows if row.suppressed_as])
+        if wanted:
+            return [Claim(row.pk, run_id, *row[1:4]) for row in wanted]
+    return []
+
+
+def _due(run_id: int, size: int, now: datetime) -> list[_Row]:
+    rows = (
         Delivery.objects.claimable(now)
         .filter(run_id=run_id)
+        .annotate(suppressed_as=Subquery(against("run__mailing__owner").values("kind")))
         .order_by("due_at", "pk")
-        .select_for_update(skip_locked=True)
-        .values_list("pk", "email", "full_name", "attempt_count", "state")[:size]
+        .select_for_update(skip_locked=True, of=("self",))
+        .values_list(*_Row._fields)[:size]
     )
-    if not rows:
-        return []
-    Delivery.objects.filter(pk__in=[row[0] for row in rows]).update(
-        state=Delivery.State.SENDING, lease=lease
-    )
-    was = Counter(row[4] for row in rows)
-    move(run_id, {**{state: -n for state, n in was.items()}, "sending": len(rows)})
-    return [Claim(row[0], run_id, *row[1:4]) for row in rows]
+    return [_Row._make(row) for row in rows]
+
+
+def _left(rows: Collection[_Row]) -> dict[str, int]:
+    """The states that the rows were in, for the books."""
+    return {state: -n for state, n in Counter(row.state for row in rows).items()}
+
+
+def _end_suppressed(run_id: int, rows: Collection[_Row]) -> None:
+    """Their addresses were suppressed since the run was planned."""
+    ends: Counter[tuple[int, str, str]] = Counter()
+    for kind in {row.suppressed_as for row in rows if row.suppressed_as}:
+        mine = [row.pk for row in rows if row.suppressed_as == kind]
+        Delivery.objects.filter(pk__in=mine).update(
+            state=Delivery.State.SUPPRESSED, reason=kind
+        )
+        ends[run_id, Delivery.State.SUPPRESSED, kind] = len(mine)
+    move(run_id, {**_left(rows), "suppressed": len(rows)})
+    count_ends(ends)
 
 
 @transaction.atomic

@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from email.utils import format_datetime, parseaddr
 from html import escape
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.utils import timezone
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.translation import gettext
 
-from mailings import placeholders
+from mailings import placeholders, tokens
 from mailings.delivery.smtp import Letter
 from mailings.models import Run
 from mailsvc.validators import one_line, validate_mailbox
@@ -45,6 +48,9 @@ class Text:
     sender_name: str
     sender_email: str  # the owner's: replies go there
     date: str  # of the run, as people read it
+    unsubscribe_key: str
+    language: str  # the owner's: of what we add to the message
+    site: str  # where the links lead
 
     @classmethod
     def of(cls, run: Run) -> "Text":
@@ -59,6 +65,9 @@ class Text:
             sender_name=run.sender_name,
             sender_email=run.sender_email,
             date=f"{local:%d.%m.%Y}",
+            unsubscribe_key=run.unsubscribe_key,
+            language=run.mailing.owner.language or settings.LANGUAGE_CODE,
+            site=settings.SITE_URL,
         )
 
 
@@ -70,8 +79,11 @@ class Composer:
         self._domain = self._sender.rpartition("@")[2]
         self._text = text
         self._subject = placeholders.split(one_line(text.subject))
-        self._body = placeholders.split(_crlf(text.body))
-        self._html = placeholders.split(_crlf(text.body_html))
+        words, markup = _ways_out(text.language)
+        self._body = _with_way_out(text.body, words)
+        self._html = _with_way_out(text.body_html, markup) if text.body_html else []
+        path = reverse("mailings:unsubscribe", args=["TOKEN"])
+        self._link = f"{text.site}{path}".split("TOKEN")
         self._boundary = f"=_{secrets.token_hex(12)}"
         self._common = self._common_headers(text.sender_name or name)
 
@@ -94,6 +106,9 @@ class Composer:
         """The same for every try, so that a double can be told as one."""
         return f"<d{delivery_id}.{self._text.key}@{self._domain}>"
 
+    def unsubscribe_url(self, delivery_id: int) -> str:
+        return tokens.token(self._text.unsubscribe_key, delivery_id).join(self._link)
+
     def letter(self, delivery_id: int, *, email: str, full_name: str) -> Letter:
         """Raises NotComposed for a recipient that no message can be made for."""
         try:
@@ -106,11 +121,15 @@ class Composer:
             "sender_name": one_line(self._text.sender_name),
             "sender_email": self._text.sender_email,
             "date": self._text.date,
+            "unsubscribe_url": self.unsubscribe_url(delivery_id),
         }
         head = (
             f"Message-ID: {self.message_id(delivery_id)}\r\n"
             f"To: {mailbox(full_name, email)}\r\n"
             f"Subject: {encoded(_fill(self._subject, values))}\r\n"
+            # Neither folded nor encoded, however long: RFC 8058 needs it as it is.
+            f"List-Unsubscribe: <{values['unsubscribe_url']}>\r\n"
+            "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
             f"{self._common}"
         )
         return Letter(
@@ -162,6 +181,27 @@ def encoded(text: str) -> str:
     return "\r\n ".join(
         f"=?utf-8?b?{base64.b64encode(word).decode()}?=" for word in words
     )
+
+
+def _ways_out(language: str) -> tuple[str, str]:
+    """The ends of a text and of an HTML version that have no link of their own."""
+    with translation.override(language):
+        words = gettext("You no longer want these messages? Unsubscribe:")
+        label = gettext("Unsubscribe")
+        question = gettext("You no longer want these messages?")
+    return (
+        f"\n\n--\n{words}\n{{{{ unsubscribe_url }}}}\n",
+        '<p style="margin-top: 2em; color: #666666; font-size: small">'
+        f'{escape(question)} <a href="{{{{ unsubscribe_url }}}}">{escape(label)}</a>'
+        "</p>",
+    )
+
+
+def _with_way_out(text: str, way_out: str) -> list[str]:
+    pieces = placeholders.split(_crlf(text))
+    if "unsubscribe_url" in pieces[1::2]:
+        return pieces
+    return placeholders.split(_crlf(text.rstrip("\r\n") + way_out))
 
 
 def _fill(pieces: list[str], values: Mapping[str, str]) -> str:

@@ -10,9 +10,11 @@ from datetime import datetime
 from functools import partial
 
 from django.db import connection, transaction
-from django.db.models import Max
+from django.db.models import Count, Max, Subquery
 
+from mailings.delivery.statistics import count_ends
 from mailings.models import Delivery, Mailing, Run
+from mailings.models.suppression import against
 from mailsvc import cache
 
 FIRST_STEP = 1_000  # recipients; small, so that sending begins at once
@@ -134,9 +136,11 @@ def expand(run_id: int, now: datetime) -> bool:
         return False
     step = STEP if run.planned else FIRST_STEP
     added = _insert_deliveries(run, step, now)
+    ends = _suppressed_among_new(run)
     run.planned += added
-    run.pending += added
-    fields = ["planned", "pending"]
+    run.suppressed += sum(ends.values())
+    run.pending += added - sum(ends.values())
+    fields = ["planned", "pending", "suppressed"]
     if added:
         last = run.deliveries.aggregate(last=Max("client_id"))["last"]
         run.planned_through = last
@@ -145,6 +149,7 @@ def expand(run_id: int, now: datetime) -> bool:
         run.state = Run.State.SENDING
         fields.append("state")
     run.save(update_fields=fields)
+    count_ends(ends)
     return added == step
 
 
@@ -153,7 +158,8 @@ def _insert_deliveries(run: Run, step: int, now: datetime) -> int:
         run.mailing.recipients()
         .filter(pk__gt=run.planned_through)
         .order_by("pk")
-        .values("pk", "email", "full_name")[:step]
+        .annotate(suppressed_as=Subquery(against("owner").values("kind")))
+        .values_list("pk", "email", "full_name", "suppressed_as")[:step]
     )
     select, parameters = clients.query.sql_with_params()
     table = connection.ops.quote_name(Delivery._meta.db_table)
@@ -162,8 +168,19 @@ def _insert_deliveries(run: Run, step: int, now: datetime) -> int:
             # Identifiers are ours; every value is a parameter.
             f"INSERT INTO {table} (run_id, client_id, email, full_name, state, reason,"  # noqa: S608
             " attempt_count, due_at)"
-            " SELECT %s, c.*, 'pending', '', 0, %s"
-            f" FROM ({select}) AS c",
-            [run.pk, connection.ops.adapt_datetimefield_value(now), *parameters],
+            f" WITH c (id, email, full_name, kind) AS ({select})"
+            " SELECT %s, id, email, full_name,"
+            " CASE WHEN kind IS NULL THEN 'pending' ELSE 'suppressed' END,"
+            " COALESCE(kind, ''), 0, %s FROM c",
+            [*parameters, run.pk, connection.ops.adapt_datetimefield_value(now)],
         )
         return int(cursor.rowcount)
+
+
+def _suppressed_among_new(run: Run) -> dict[tuple[int, str, str], int]:
+    """What the last step has planned for nobody, by run, state and reason."""
+    suppressed = run.deliveries.filter(
+        client_id__gt=run.planned_through, state=Delivery.State.SUPPRESSED
+    )
+    rows = suppressed.order_by().values_list("run_id", "state", "reason")
+    return {row[:3]: row[3] for row in rows.annotate(n=Count("pk"))}

@@ -24,6 +24,7 @@ from mailings.delivery.plan import expand
 from mailings.delivery.record import not_composed, record
 from mailings.delivery.server import configured_server
 from mailings.delivery.smtp import Letter
+from mailings.delivery.suppress import claimed_though_suppressed
 from mailings.models import Lease, Run
 
 logger = logging.getLogger(__name__)
@@ -191,7 +192,7 @@ class Pump:
     def _prepare_composers(self, run_ids: Collection[int]) -> None:
         for run in Run.objects.filter(
             pk__in=run_ids - self._composers.keys()
-        ).select_related("mailing"):
+        ).select_related("mailing__owner"):
             self._composers[run.pk] = Composer(
                 Text.of(run), sender=settings.DEFAULT_FROM_EMAIL
             )
@@ -255,7 +256,12 @@ class Pump:
             .filter(pk__in=self._composers.keys(), closes_at__gt=now)
             .values_list("pk", flat=True)
         )
-        self._recall(lambda letter: letter.run_id not in allowed)
+        suppressed = claimed_though_suppressed(self.lease)
+        self._recall(
+            lambda letter: (
+                letter.run_id not in allowed or letter.delivery_id in suppressed
+            )
+        )
 
     def _recall(self, wanted: Callable[[Letter], bool]) -> None:
         recalled = {letter.delivery_id for letter in self.courier.recall(wanted)}

@@ -18,6 +18,7 @@ from mailings.delivery.journal import Result
 from mailings.delivery.replies import Outcome, Phase, Verdict
 from mailings.delivery.retry import next_attempt
 from mailings.delivery.statistics import count_attempts, count_ends
+from mailings.delivery.suppress import suppress_refused
 from mailings.models import Attempt, Delivery, Lease, Run
 
 _chance = random.Random()  # noqa: S311 - spreads retries, guards no secret
@@ -85,16 +86,27 @@ def record(
             unknown_reason,
         )
         fates[fate].append(row)
-    _move(fates)
-    count_attempts(attempts)  # after the books: their rows are the lock
-    count_ends(
-        Counter(
-            (row.run_id, fate.state, fate.reason)
-            for fate, moved in fates.items()
-            for row in moved
-        )
+    suppressed = suppress_refused(
+        {result.delivery_id: result.outcome for result in counted}, now=now
     )
+    _move(fates, suppressed)
+    count_attempts(attempts)  # after the books: their rows are the lock
+    count_ends(_ends(fates, suppressed))
     return len(counted)
+
+
+def _ends(
+    fates: dict[_Fate, list[_Row]], suppressed: Counter[tuple[int, str]]
+) -> Counter[tuple[int, str, str]]:
+    ends = Counter(
+        (row.run_id, fate.state, str(fate.reason))
+        for fate, moved in fates.items()
+        for row in moved
+    )
+    state, reason = Delivery.State.SUPPRESSED, Delivery.Reason.ADDRESS_REFUSED
+    for (run_id, _was), n in suppressed.items():
+        ends[run_id, state, reason] += n
+    return ends
 
 
 def not_composed(text: str) -> Outcome:
@@ -137,8 +149,8 @@ def _fate(
     return _Fate(outcome.verdict.value)
 
 
-def _move(fates: dict[_Fate, list[_Row]]) -> None:
-    """Every delivery to its fate, and the books with it."""
+def _move(fates: dict[_Fate, list[_Row]], suppressed: Counter[tuple[int, str]]) -> None:
+    """Every delivery to its fate, and the books with it and with the suppressed."""
     books: dict[int, Counter[str]] = defaultdict(Counter)
     for fate, rows in fates.items():
         # One more try than before: equal within a group of the same number.
@@ -154,6 +166,8 @@ def _move(fates: dict[_Fate, list[_Row]]) -> None:
             Delivery.objects.filter(pk__in=[row.pk for row in group]).update(**changes)
         for row in rows:
             books[row.run_id].update({fate.state: 1, "attempts": 1, "sending": -1})
+    for (run_id, was), n in suppressed.items():
+        books[run_id].update({Delivery.State.SUPPRESSED: n, was: -n})
     for run_id in sorted(books):  # one order for all: no deadlocks
         move(run_id, books[run_id])
 

@@ -3,7 +3,8 @@ The domain, one concept a file:
 
 Client and ClientList (who), Message (what), Mailing (what to whom and when),
 Run (one occurrence with its own snapshot), Delivery (one client in one run, in
-exactly one state), Attempt (one try, with the server's words), PeriodCount, ReplyCount
+exactly one state), Attempt (one try, with the server's words), Suppression (an address
+that is written to no more, and why), PeriodCount, ReplyCount
 and EndCount (statistics that the engine keeps, proved by a Verification); and what the
 engine needs: Lease (a pump's claim), Circuit (is the mail server well?) and
 Canary (does the worker truly work?).
@@ -34,6 +35,7 @@ from mailings.models.statistics import (
     ReplyCount,
     Verification,
 )
+from mailings.models.suppression import Suppression
 
 __all__ = [
     "Attempt",
@@ -58,5 +60,6 @@ __all__ = [
     "PeriodCount",
     "ReplyCount",
     "Run",
+    "Suppression",
     "Verification",
 ]

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from timezone_field import TimeZoneField
 
 from mailings import recurrence
-from mailings.models.client import Client, ClientList
+from mailings.models.client import Client, ClientList, ClientQuerySet
 from mailings.models.message import Message
 from mailsvc.validators import validate_one_line
 from users.history import History
@@ -250,7 +250,7 @@ class Mailing(models.Model):
         newest = self.runs.aggregate(newest=models.Max("scheduled_for"))["newest"]
         return self.next_after(newest)
 
-    def recipients(self) -> models.QuerySet[Client]:
+    def recipients(self) -> ClientQuerySet:
         """The clients named in the settings, each once."""
         own = Client.objects.filter(owner_id=self.owner_id)
         if self.all_clients:

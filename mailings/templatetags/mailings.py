@@ -9,14 +9,14 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from mailings import badges, schedules
-from mailings.models import Attempt, Delivery, Mailing, Run
+from mailings.models import Attempt, Delivery, Mailing, Run, Suppression
 from mailings.models.run import OPEN_STATES, STATES
 
 register = template.Library()
 
 
 @register.filter(name="badges")
-def badges_of(row: Mailing | Run | Delivery | Attempt) -> SafeString:
+def badges_of(row: Mailing | Run | Delivery | Attempt | Suppression) -> SafeString:
     return format_html_join(" ", "{}", ((badge,) for badge in badges.of(row)))
 
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse_lazy
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views import View
 
@@ -88,6 +88,7 @@ def live_state(mailing: Mailing, now: datetime) -> dict[str, Any]:
     return {
         "mailing": mailing,
         "recipients": mailing.recipients().count(),
+        "suppressed": mailing.recipients().suppressed().count(),
         "occurrences": upcoming if mailing.is_live else [],
         "runs": RunTable(runs[:RUNS_SHOWN], orderable=False),
         "open_runs": [run for run in runs if run.is_open],
@@ -113,12 +114,14 @@ class MailingDetailPage(VisibleMailings, DetailPage):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         now = timezone.now()
+        state = live_state(self.object, now)
         return super().get_context_data(
-            **live_state(self.object, now),
+            **state,
             chosen_clients=self.object.clients.count(),
             chosen_lists=self._lists(),
             message_has_page=self._message_has_page(),
             situation=situation(self.object),
+            receiving=state["recipients"] - state["suppressed"],
             is_unfinished=self.object.status != Mailing.Status.FINISHED,
             may_send=self.object.is_live and now < self.object.end_at,
             may_hold=self.object.may_be_held_by(self.user),
@@ -170,6 +173,13 @@ class _MailingFormPage(ByOwner):
         if not self.object.recipients().exists():
             words = gettext("At the moment this mailing has no recipients.")
             messages.warning(self.request, words)
+        elif suppressed := self.object.recipients().suppressed().count():
+            words = ngettext(
+                "%(count)d of the recipients is suppressed and gets nothing.",
+                "%(count)d of the recipients are suppressed and get nothing.",
+                suppressed,
+            )
+            messages.info(self.request, words % {"count": suppressed})
 
 
 class MailingCreatePage(VisibleMailings, _MailingFormPage, CreatePage):

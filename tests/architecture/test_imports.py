@@ -25,6 +25,7 @@ PURE = (
     "mailings.html",
     "mailings.placeholders",
     "mailings.recurrence",
+    "mailings.tokens",
 )
 _BELOW = ("users", "mailsvc")
 _MODELS = (*_BELOW, *PURE, "mailings.models")
@@ -42,6 +43,7 @@ MAY_IMPORT = {
     "mailings.importing": _MODELS,
     "mailings.schedules": _MODELS,
     "mailings.lifecycle": (*_MODELS, "mailings.schedules", "mailings.delivery"),
+    "mailings.suppressing": (*_MODELS, "mailings.lifecycle", "mailings.delivery"),
     "mailings.retrying": (
         *_MODELS,
         "mailings.lifecycle",
@@ -79,6 +81,7 @@ MAY_IMPORT = {
         "mailings.lifecycle",
         "mailings.removing",
         "mailings.retrying",
+        "mailings.suppressing",
         "mailings.importing",
     ),
     "mailings.admin": (*_SCREEN, "mailings.forms", "mailings.lifecycle"),
@@ -146,6 +149,7 @@ DOORS = {
 NO_DATABASE = (
     *PURE,
     "mailings.delivery.courier",
+    "mailings.delivery.grounds",
     "mailings.delivery.journal",
     "mailings.delivery.replies",
     "mailings.delivery.retry",

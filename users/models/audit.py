@@ -53,6 +53,8 @@ class AuditEntry(models.Model):
         UNSHARED = "unshared", _("took a share back")
         IMPORTED = "imported", _("imported clients")
         EXPORTED = "exported", _("exported a table")
+        SUPPRESSED = "suppressed", _("suppressed an address")
+        ALLOWED_AGAIN = "allowed_again", _("allowed an address again")
 
     at = models.DateTimeField(_("time"), auto_now_add=True)
     actor = models.ForeignKey(
