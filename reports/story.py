@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Lower
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from mailings.delivery.circuit import reason as trouble_of
-from mailings.models import Attempt, Delivery, Suppression
+from mailings.models import Attempt, Delivery, Mailing, Suppression
 from mailsvc import moments
 from reports.reasons import Reason, of_reply
 from users.models import User
@@ -37,9 +37,15 @@ class Chapter:
 
 
 def deliveries_to(email: str, user: User) -> "QuerySet[Delivery]":
-    """To this address, whatever its case, as far as the user may see; newest first."""
+    """
+    To this address, whatever its case, as far as the user may see; newest first.
+
+    Each with `may_change`: whether the user may have it tried again.
+    """
     visible = Delivery.objects.visible_to(user).annotate(address=Lower("email"))
     rows = visible.filter(address=email.strip().lower())
+    changeable = Mailing.objects.changeable_by(user).filter(pk=OuterRef("run__mailing"))
+    rows = rows.annotate(may_change=Exists(changeable))
     return rows.select_related("run__mailing__owner", "run__mailing__held_by").order_by(
         "-pk"
     )
@@ -57,13 +63,9 @@ def chapters(
     *,
     server: str,
     now: datetime,
-    changeable: set[int],
     suppressions: Mapping[int, Suppression],
 ) -> list[Chapter]:
-    """
-    `changeable`: the mailings that the reader may have tried again. `suppressions`:
-    what stands against the address, by owner.
-    """
+    """`suppressions`: what stands against the address, by owner."""
     attempts: dict[int, list[tuple[Attempt, Reason]]] = defaultdict(list)
     rows = Attempt.objects.filter(delivery__in=deliveries).order_by(
         "delivery_id", "number"
@@ -78,7 +80,7 @@ def chapters(
             one,
             attempts[one.pk],
             _next_step(one, trouble, now, suppressions),
-            one.run.mailing_id in changeable
+            one.may_change  # type: ignore[attr-defined]
             and one.run.mailing.owner_id not in suppressions
             and _can_be_retried(one),
         )

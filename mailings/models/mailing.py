@@ -6,7 +6,7 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.db import models
-from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from timezone_field import TimeZoneField
@@ -249,6 +249,19 @@ class Mailing(models.Model):
         """The next occurrence that wants a run."""
         newest = self.runs.aggregate(newest=models.Max("scheduled_for"))["newest"]
         return self.next_after(newest)
+
+    def recipient_counts(self) -> tuple[int, int]:
+        """How many recipients there are, and how many of them are suppressed."""
+        everybody = self.recipients()
+        counts = [
+            # All have one owner: one group, or none.
+            Subquery(
+                rows.order_by().values("owner").annotate(n=Count("pk")).values("n")
+            )
+            for rows in (everybody, everybody.suppressed())
+        ]
+        row = Mailing.objects.filter(pk=self.pk).order_by().values_list(*counts).get()
+        return row[0] or 0, row[1] or 0
 
     def recipients(self) -> ClientQuerySet:
         """The clients named in the settings, each once."""

@@ -85,10 +85,11 @@ def live_state(mailing: Mailing, now: datetime) -> dict[str, Any]:
     """What changes while one looks at a mailing, and how soon to look again."""
     runs = list(mailing.runs.all()[: RUNS_SHOWN + 1])
     upcoming = list(islice(mailing.occurrences_after(now), OCCURRENCES_SHOWN))
+    recipients, suppressed = mailing.recipient_counts()
     return {
         "mailing": mailing,
-        "recipients": mailing.recipients().count(),
-        "suppressed": mailing.recipients().suppressed().count(),
+        "recipients": recipients,
+        "suppressed": suppressed,
         "occurrences": upcoming if mailing.is_live else [],
         "runs": RunTable(runs[:RUNS_SHOWN], orderable=False),
         "open_runs": [run for run in runs if run.is_open],
@@ -170,10 +171,11 @@ class _MailingFormPage(ByOwner):
 
     def saved(self) -> None:
         type(self).verb(self.object, by=self.request.user)
-        if not self.object.recipients().exists():
+        recipients, suppressed = self.object.recipient_counts()
+        if not recipients:
             words = gettext("At the moment this mailing has no recipients.")
             messages.warning(self.request, words)
-        elif suppressed := self.object.recipients().suppressed().count():
+        elif suppressed:
             words = ngettext(
                 "%(count)d of the recipients is suppressed and gets nothing.",
                 "%(count)d of the recipients are suppressed and get nothing.",

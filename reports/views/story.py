@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.views.generic import TemplateView
 
 from mailings.delivery.server import configured_server
-from mailings.models import Client, Delivery, Mailing, Suppression
+from mailings.models import Client, Delivery, Suppression
 from reports import story
 from users.models import User
 
@@ -54,13 +54,10 @@ class StoryPage(TemplateView):
     def _chapters(
         self, deliveries: list[Delivery], suppressions: list[Suppression]
     ) -> list[story.Chapter]:
-        mailings = {one.run.mailing_id for one in deliveries}
-        changeable = Mailing.objects.changeable_by(self.user).filter(pk__in=mailings)
         return story.chapters(
             deliveries,
             server=str(configured_server()),
             now=timezone.now(),
-            changeable=set(changeable.values_list("pk", flat=True)),
             suppressions={each.owner_id: each for each in suppressions},
         )
 

@@ -120,6 +120,8 @@ def _keys(**of: Any) -> dict[str, Any]:
     return {
         "mailings:client": of["client"].pk,
         "mailings:list": of["client_list"].pk,
+        "mailings:suppression": recipes.suppression(of["client"].owner).pk,
+        "mailings:unsubscribe/token": "no-such-token",
         "mailings:message": message.pk,
         "mailings:mailing": of["mailing"].pk,
         "mailings:mailing-resume": of["paused"].pk,

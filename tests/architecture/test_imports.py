@@ -57,7 +57,12 @@ MAY_IMPORT = {
         "mailings.delivery",
         "mailings.importing",
     ),
-    "mailings.demo": (*_MODELS, "mailings.lifecycle", "mailings.delivery"),
+    "mailings.demo": (
+        *_MODELS,
+        "mailings.lifecycle",
+        "mailings.delivery",
+        "mailings.suppressing",
+    ),
     "mailings.departure": (*_MODELS, "mailings.lifecycle", "mailings.delivery"),
     "mailings.management": (
         *_MODELS,
