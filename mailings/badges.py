@@ -41,7 +41,9 @@ def of_mailing(mailing: Mailing) -> list[Badge]:
     if mailing.is_held:
         badges.append(Badge(_("Held"), "lock", "danger", mailing.hold_reason))
     if mailing.is_paused:
-        badges.append(Badge(_("Paused"), "pause-circle", "warning"))
+        badges.append(
+            Badge(_("Paused"), "pause-circle", "warning", mailing.pause_reason)
+        )
     return badges
 
 

@@ -74,8 +74,8 @@ def resume(mailing: Mailing, *, by: User) -> None:
     _require_unfinished(mailing)
     if not mailing.is_paused:
         raise NotPossible(_("The mailing is not paused."))
-    mailing.paused_at = None
-    mailing.save(update_fields=["paused_at"])
+    mailing.paused_at, mailing.pause_reason = None, ""
+    mailing.save(update_fields=["paused_at", "pause_reason"])
     _reschedule(mailing)
     audit.record(AuditEntry.Action.MAILING_RESUMED, by=by, on=mailing)
 
@@ -287,6 +287,11 @@ def require_permission_to_send(mailing: Mailing) -> None:
         raise NotPossible(
             _("The mailing is held by a manager: %(reason)s")
             % {"reason": mailing.hold_reason}
+        )
+    if mailing.pause_reason:
+        raise NotPossible(
+            _("The mailing is paused, the mail server refuses it: %(reason)s")
+            % {"reason": mailing.pause_reason}
         )
     if mailing.is_paused:
         raise NotPossible(_("The mailing is paused. Resume it first."))

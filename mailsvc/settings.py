@@ -271,6 +271,8 @@ DELIVERY = {
     "journal_dir": VAR_DIR / "journal",
     # Seconds until each retry, +-20 %: 12 tries in about 24 hours.
     "retry_delays": [60, 300, 900, 1800, 3600, 7200, *[14400] * 5],
+    # Seconds until a connection that was given up is tried again; the last repeats.
+    "rests": [5.0, 10.0, 20.0, 60.0],
     "timeouts": {  # seconds; RFC 5321 4.5.3.2 says what is decent
         "connect": 15.0,
         "banner": 60.0,

@@ -34,6 +34,10 @@ _TOO_LARGE = Reason(
     _("The message is too large for the recipient."),
     _("Make the message smaller."),
 )
+_OVERSIZED = Reason(
+    _("The message is larger than the mail server takes; it was not even tried."),
+    _("Make the message smaller."),
+)
 _POLICY = Reason(
     _("The recipient's server does not want this message."),
     _(
@@ -114,6 +118,8 @@ def of_reply(outcome: str, phase: str, code: int, enhanced_code: str) -> Reason:
         return _ACCEPTED
     if outcome == "unknown":
         return _UNKNOWN
+    if phase == "size":
+        return _OVERSIZED
     if phase == "compose":
         return Reason(
             _("The message could not be composed for this recipient."),

@@ -135,6 +135,10 @@ def _what_it_waits_for(one: Delivery, trouble: str, now: datetime) -> str:
         }
     if not mailing.owner.is_active:
         return _("It waits: the owner of the mailing is blocked.")
+    if mailing.pause_reason:
+        return _(
+            "The mail server refuses the message, the mailing is paused: %(reason)s"
+        ) % {"reason": mailing.pause_reason}
     if mailing.is_paused:
         return _("It waits: the mailing is paused.")
     if trouble:

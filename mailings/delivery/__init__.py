@@ -5,10 +5,13 @@ The engine: models and SMTP. It knows no request, no form and no Django-Q2.
     claim     deliveries are leased in batches, fairly
     compose   a run's snapshot becomes the bytes for one recipient
     courier   several connections at work, in a thread of their own
+    tray      the letters between that thread and the pump's
     smtp      one connection's conversation; says what happened, decides nothing
     replies   what a reply means: the table, pure
     grounds   which refusals are grounds to write to an address no more, pure
     suppress  such addresses, and what waits for them
+    refusals  does the server refuse the message, whoever it is for? pure
+    pausing   what follows from that
     journal   what was handed over, on disk, so that a kill leaves little doubt
     record    outcomes, attempts and books in one transaction, fenced by the lease
     retry     when to try again, pure

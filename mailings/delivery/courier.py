@@ -10,14 +10,16 @@ import contextlib
 import logging
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from mailings.delivery.journal import Journal, Result
+from mailings.delivery.refusals import Refusals
 from mailings.delivery.replies import Outcome, Phase, Verdict, outcome
 from mailings.delivery.smtp import Connection, Failed, Letter, Server
+from mailings.delivery.tray import Tray
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +38,8 @@ class Takings:
 
     results: list[Result] = field(default_factory=list)
     troubles: list[Outcome] = field(default_factory=list)  # SERVER or ACCOUNT
+    # Run -> how its message is refused. The run waits until `let_go_on`.
+    refusals: dict[int, Outcome] = field(default_factory=dict)
 
 
 def clock() -> float:
@@ -59,17 +63,26 @@ class Courier:
         connections: int,
         timeouts: Mapping[str, float],
         batch: int,
+        rests: Sequence[float],
+        is_probe: bool = False,
     ) -> None:
+        """
+        `rests` are the seconds until a connection that was given up is tried again,
+        growing. A probe is one connection until the first result is there.
+        """
         self._server = server
         self._journal = journal
         self._timeouts = timeouts
         self._batch = batch
-        self._letters: deque[Letter] = deque()
-        self._breaks: Counter[int] = Counter()
+        self._rests = rests
+        self._is_probe = is_probe
+        self._tray = Tray()
         self._takings = Takings()
-        self._lock = threading.Lock()  # guards the four above and the two below
-        self._in_hand = 0
+        self._refusals = Refusals()
+        self._breaks: Counter[int] = Counter()
         self._seats = connections
+        self._resting = 0
+        self._lock = threading.Lock()  # guards the five above
         self._news = threading.Event()
         self._lease_until = 0.0
         self._handed_over: set[int] = set()  # bodies without an outcome yet
@@ -77,6 +90,7 @@ class Courier:
         self._closing = self._has_worked = False
         self._ready: asyncio.Event
         self._welcome: asyncio.Event
+        self._end: asyncio.Event
         self._loop = asyncio.new_event_loop()
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
@@ -92,20 +106,18 @@ class Courier:
         self._lease_until = lease_until
 
     def submit(self, letters: Iterable[Letter]) -> None:
-        with self._lock:
-            self._letters.extend(letters)
+        self._tray.put(letters)
         self._call(self._ready.set)
 
     @property
     def backlog(self) -> int:
         """Letters that no connection has taken yet."""
-        return len(self._letters)
+        return self._tray.backlog
 
     @property
     def unfinished(self) -> int:
         """Letters without a result so far."""
-        with self._lock:
-            return len(self._letters) + self._in_hand
+        return self._tray.unfinished
 
     @property
     def broken(self) -> set[int]:
@@ -126,12 +138,14 @@ class Courier:
 
     def recall(self, wanted: Callable[[Letter], bool]) -> list[Letter]:
         """Takes back the letters not begun yet for which `wanted` is true."""
+        return self._tray.recall(wanted)
+
+    def let_go_on(self, run_id: int) -> None:
+        """What is left of the run may be sent; its refusals are counted anew."""
         with self._lock:
-            recalled = [letter for letter in self._letters if wanted(letter)]
-            if recalled:
-                kept = [letter for letter in self._letters if not wanted(letter)]
-                self._letters = deque(kept)
-        return recalled
+            self._refusals.forget(run_id)
+        self._tray.let_go_on(run_id)
+        self._call(self._ready.set)
 
     def close(self) -> None:
         """Ends the connections after what is in hand. Once is enough."""
@@ -154,9 +168,11 @@ class Courier:
     def _wake_all(self) -> None:
         self._ready.set()
         self._welcome.set()
+        self._end.set()
 
     async def _work(self) -> None:
         self._ready, self._welcome = asyncio.Event(), asyncio.Event()
+        self._end = asyncio.Event()
         self._started.set()
         seats = [self._carry(seat) for seat in range(self._seats)]
         for ended in await asyncio.gather(*seats, return_exceptions=True):
@@ -169,21 +185,22 @@ class Courier:
             await self._welcome.wait()
         connection: Connection | None = None
         proven = False  # has served since it was opened, or since it last failed
+        rests = 0
         try:
             while (letter := await self._next_letter()) is not None:
-                if connection is not None and not connection.is_usable:
-                    await connection.close()
-                    connection = None
+                connection = await _if_usable(connection)
                 try:
                     if connection is None:
                         connection = await Connection.open(self._server, self._timeouts)
-                        self._welcome.set()
+                        self._let_others_in()
                     await self._hand_over(letter, connection)
-                    proven = True
+                    proven, rests = True, 0
                 except Failed as failure:
                     self._give_back(letter)
-                    if not proven and not await self._go_on_after(failure):
+                    connection = await _if_usable(connection)
+                    if not proven and not await self._go_on_after(failure, rests):
                         return
+                    rests += not proven
                     proven = False
                 except NotBegun as reason:
                     self._give_back(letter)
@@ -201,19 +218,15 @@ class Courier:
 
     async def _next_letter(self) -> Letter | None:
         while not (self._closing or self.failure):
-            with self._lock:
-                if self._letters and clock() < self._lease_until:
-                    self._in_hand += 1
-                    letter = self._letters.popleft()
-                    if len(self._letters) <= self._seats:
-                        self._news.set()  # time to claim more
-                    return letter
-                idle = not self._letters
-            if idle:
+            if not self._tray.backlog:
                 self._ready.clear()
                 await self._ready.wait()
-            else:
+            elif clock() >= self._lease_until:
                 await asyncio.sleep(0.05)  # until the lease is renewed
+            elif letter := self._tray.take():
+                if self._tray.backlog <= self._seats:
+                    self._news.set()  # time to claim more
+                return letter
         return None
 
     async def _hand_over(self, letter: Letter, connection: Connection) -> None:
@@ -239,12 +252,13 @@ class Courier:
                 self._note_not_taken(letter)
             raise Failed(exchange)
         self._deliver_result(
+            letter,
             Result(
                 letter.delivery_id,
                 verdict,
                 started_at,
                 int((time.monotonic() - begun) * 1000),
-            )
+            ),
         )
 
     def _blame(self, letter: Letter, verdict: Outcome) -> Outcome | None:
@@ -276,7 +290,8 @@ class Courier:
             self._give_back(letter)
             return
         unknown = Outcome(Verdict.UNKNOWN, Phase.DOT, None, "", repr(error))
-        self._deliver_result(Result(letter.delivery_id, unknown, datetime.now(UTC), 0))
+        result = Result(letter.delivery_id, unknown, datetime.now(UTC), 0)
+        self._deliver_result(letter, result)
 
     def _give_up(self, reason: str) -> None:
         """Ends all seats: here, not at the server, something is wrong."""
@@ -286,7 +301,7 @@ class Courier:
             self._news.set()
         self._wake_all()
 
-    def _deliver_result(self, result: Result) -> None:
+    def _deliver_result(self, letter: Letter, result: Result) -> None:
         self._handed_over.discard(result.delivery_id)
         try:
             self._journal.received(result)
@@ -294,34 +309,64 @@ class Courier:
             self._give_up(f"The journal can't be written: {error}")
         with self._lock:
             self._has_worked = True
-            self._in_hand -= 1
             self._takings.results.append(result)
-            if len(self._takings.results) >= self._batch or not self._letters:
-                self._news.set()
+            is_batch = len(self._takings.results) >= self._batch
+            is_refused = self._refusals.note(letter.run_id, result.outcome)
+            if is_refused:
+                self._tray.stop(letter.run_id)
+                self._takings.refusals[letter.run_id] = result.outcome
+        self._tray.done()
+        if is_batch or is_refused or not self._tray.backlog:
+            self._news.set()
+        self._welcome.set()
 
     def _give_back(self, letter: Letter) -> None:
-        with self._lock:
-            self._in_hand -= 1
-            self._letters.append(letter)
+        self._tray.give_back(letter)
         self._ready.set()  # another seat may be waiting for work
 
-    async def _go_on_after(self, failure: Failed) -> bool:
+    def _let_others_in(self) -> None:
+        """A connection is open; a server that is probed has to show more than that."""
+        if not self._is_probe:
+            self._welcome.set()
+
+    async def _go_on_after(self, failure: Failed, rests: int) -> bool:
         """
         After a failure of the server or the connection, false if this seat is given
-        up: while others work, the server may just not want so many.
+        up. While others work, the server may just not want so many: then the seat
+        rests, longer each time, and tries again.
         """
         trouble = outcome(failure.exchange)
         with self._lock:
-            others_work = self._welcome.is_set() and self._seats > 1
-            if others_work and trouble.verdict is Verdict.SERVER:
-                logger.info("One connection less: %s", failure)
-                return False
-            self._takings.troubles.append(trouble)
-            self._news.set()
-        await asyncio.sleep(_PAUSE_AFTER_FAILURE)
+            others_work = self._welcome.is_set() and self._seats - self._resting > 1
+            rests_now = others_work and trouble.verdict is Verdict.SERVER
+            if not rests_now:
+                self._takings.troubles.append(trouble)
+                self._news.set()
+            self._resting += rests_now
+        if trouble.verdict is Verdict.ACCOUNT:  # knocking again makes it worse
+            return False
+        if rests_now:
+            logger.info("One connection less: %s", failure)
+            await self._rest(self._rests[min(rests, len(self._rests) - 1)])
+        else:
+            await self._rest(_PAUSE_AFTER_FAILURE)
+        with self._lock:
+            self._resting -= rests_now
         return not self._closing
+
+    async def _rest(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._end.wait(), seconds)
 
     def _leave(self) -> None:
         with self._lock:
             self._seats -= 1
             self._news.set()
+
+
+async def _if_usable(connection: Connection | None) -> Connection | None:
+    """The connection, or None after closing one that nothing can be sent over."""
+    if connection is None or connection.is_usable:
+        return connection
+    await connection.close()
+    return None

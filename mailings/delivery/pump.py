@@ -20,10 +20,12 @@ from mailings.delivery.claim import Claim, claim, give_back, renew, take_lease
 from mailings.delivery.compose import Composer, NotComposed, Text
 from mailings.delivery.courier import Courier, Takings, clock
 from mailings.delivery.journal import Journal, Result
+from mailings.delivery.pausing import pause_if_refused
 from mailings.delivery.plan import expand
 from mailings.delivery.record import not_composed, record
-from mailings.delivery.server import configured_server
-from mailings.delivery.smtp import Letter
+from mailings.delivery.replies import Outcome
+from mailings.delivery.server import configured_server, fingerprint
+from mailings.delivery.smtp import Letter, Server
 from mailings.delivery.suppress import claimed_though_suppressed
 from mailings.models import Lease, Run
 
@@ -69,8 +71,8 @@ def pump(
     """
     now = timezone.now()
     server = configured_server()
-    connections = circuit.admits(str(server), now)
-    if connections == 0:
+    admitted = circuit.admits(str(server), now, fingerprint=fingerprint(server))
+    if admitted == 0:
         return PumpReport(server_error=circuit.reason(str(server)))
     own = Journal.create(Path(settings.DELIVERY["journal_dir"]))
     lease = take_lease(
@@ -84,11 +86,13 @@ def pump(
     courier = Courier(
         server,
         own,
-        connections=connections or settings.DELIVERY["connections"],
+        connections=settings.DELIVERY["connections"],
         timeouts=settings.DELIVERY["timeouts"],
         batch=settings.DELIVERY["batch"],
+        rests=settings.DELIVERY["rests"],
+        is_probe=admitted == 1,
     )
-    pumping = Pump(lease, own, courier, str(server), runs=runs, on_progress=on_progress)
+    pumping = Pump(lease, own, courier, server, runs=runs, on_progress=on_progress)
     pumping.run(stop=stop, deadline=None if budget is None else clock() + budget)
     return pumping.report
 
@@ -98,7 +102,7 @@ class Pump:
     lease: Lease
     journal: Journal
     courier: Courier
-    server: str
+    server: Server
     runs: Collection[int] | None
     on_progress: Callable[[PumpReport], None]
     report: PumpReport = field(default_factory=PumpReport)
@@ -210,20 +214,36 @@ class Pump:
             # A server that takes mail and never answers must not get all of it.
             takings.troubles += lost
         elif takings.results and not self._server_is_well:
-            circuit.succeeded(self.server)
+            circuit.succeeded(str(self.server))
             self._server_is_well = True
         for trouble in takings.troubles:
             logger.warning("%s: %s", self.server, circuit.in_words(trouble))
             self._server_is_well = False
-            if circuit.failed(self.server, trouble, timezone.now()):
+            if self._opens_circuit(trouble):
                 self.report.server_error = circuit.in_words(trouble)
                 self._drain()
                 break
+        for run_id, refusal in takings.refusals.items():
+            self._pause_if_refused(run_id, refusal)
         if not self.courier.has_connections:
             self.report.server_error = (
                 self.report.server_error or self.courier.failure or None
             )
             self._drain()
+
+    def _opens_circuit(self, trouble: Outcome) -> bool:
+        return circuit.failed(
+            str(self.server),
+            trouble,
+            timezone.now(),
+            fingerprint=fingerprint(self.server),
+        )
+
+    def _pause_if_refused(self, run_id: int, refusal: Outcome) -> None:
+        """The courier has stopped the run: it is recalled now, or goes on."""
+        if pause_if_refused(run_id, refusal, timezone.now()):
+            self._recall(lambda letter: letter.run_id == run_id)
+        self.courier.let_go_on(run_id)
 
     def _record(self, results: list[Result]) -> None:
         record(

@@ -19,7 +19,7 @@ from mailings.delivery.replies import Outcome, Phase, Verdict
 from mailings.delivery.retry import next_attempt
 from mailings.delivery.statistics import count_attempts, count_ends
 from mailings.delivery.suppress import suppress_refused
-from mailings.models import Attempt, Delivery, Lease, Run
+from mailings.models import Attempt, Delivery, Lease, Mailing, Run
 
 _chance = random.Random()  # noqa: S311 - spreads retries, guards no secret
 
@@ -28,6 +28,12 @@ class _Row(NamedTuple):
     pk: int
     run_id: int
     attempt_count: int
+
+
+class _Run(NamedTuple):
+    pk: int
+    closes_at: datetime
+    when_unknown: str
 
 
 class _Fate(NamedTuple):
@@ -66,11 +72,15 @@ def record(
     attempts = Attempt.objects.bulk_create(
         _attempt(result, rows[result.delivery_id]) for result in counted
     )
-    closes_at = dict(
-        Run.objects.filter(pk__in={row.run_id for row in rows.values()}).values_list(
-            "pk", "closes_at"
+    runs = {
+        run.pk: run
+        for run in map(
+            _Run._make,
+            Run.objects.filter(
+                pk__in={row.run_id for row in rows.values()}
+            ).values_list("pk", "closes_at", "mailing__when_unknown"),
         )
-    )
+    }
     # One moment per number of tries and batch keeps this to a few statements.
     retry_at = {
         tries: next_attempt(tries, now=now, delays=retry_delays, chance=_chance)
@@ -82,7 +92,7 @@ def record(
         fate = _fate(
             result.outcome,
             retry_at[row.attempt_count + 1],
-            closes_at[row.run_id],
+            runs[row.run_id],
             unknown_reason,
         )
         fates[fate].append(row)
@@ -133,16 +143,19 @@ def _attempt(result: Result, row: _Row) -> Attempt:
 def _fate(
     outcome: Outcome,
     retry_at: datetime | None,
-    closes_at: datetime,
+    run: _Run,
     unknown_reason: str,
 ) -> _Fate:
+    may_retry = retry_at is not None and retry_at < run.closes_at
     if outcome.verdict is Verdict.DEFERRED:
         if retry_at is None:
             return _Fate(Delivery.State.EXPIRED, Delivery.Reason.TRIES_OVER)
-        if retry_at >= closes_at:
+        if not may_retry:
             return _Fate(Delivery.State.EXPIRED, Delivery.Reason.WINDOW_OVER)
         return _Fate(Delivery.State.DEFERRED, due_at=retry_at)
     if outcome.verdict is Verdict.UNKNOWN:
+        if may_retry and run.when_unknown == Mailing.WhenUnknown.RESEND:
+            return _Fate(Delivery.State.PENDING, due_at=retry_at)
         return _Fate(Delivery.State.UNKNOWN, unknown_reason)
     if outcome.phase is Phase.COMPOSE:
         return _Fate(Delivery.State.REFUSED, Delivery.Reason.NOT_COMPOSED)

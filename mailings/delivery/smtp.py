@@ -135,15 +135,21 @@ class _Wire(asyncio.Protocol):
                 if reply is not None:
                     return reply
 
-    async def flush(self, seconds: float) -> None:
-        """Waits until everything written has left this process."""
+    async def flush(self, seconds: float) -> bool:
+        """
+        Waits until everything written has left this process. False: the server has
+        begun to talk before that.
+        """
         if self._flushed:
-            return
+            return True
         async with asyncio.timeout(seconds):
             while not self._flushed:
+                if self.buffer:
+                    return False
                 if self.lost:
                     raise ConnectionError(self.lost)
                 await self._something_happens()
+        return True
 
 
 class Connection:
@@ -273,6 +279,9 @@ class Connection:
 
     async def _envelope(self, letter: Letter) -> Exchange | None:
         """MAIL, RCPT, DATA. None if the server waits for the body."""
+        too_large = self._too_large(letter)
+        if too_large:
+            return Exchange(Phase.SIZE, trouble=too_large)
         phase = Phase.MAIL
         try:
             for phase, command, ok in (
@@ -297,9 +306,10 @@ class Connection:
             if self._wire.buffer:  # it would be taken for the reply to the dot
                 raise Garbled("The server replied to something that was not said.")
             self._wire.transport.write(letter.content + b".\r\n")
-            await self._wire.flush(self._timeouts["body"])
-            handed_over = True
+            handed_over = await self._wire.flush(self._timeouts["body"])
             reply = await self._wire.reply(self._timeouts["dot"])
+            if not handed_over:
+                return self._interrupted(reply)
         except _TROUBLES as error:
             self._broken = True
             trouble = _in_words(error, self._server)
@@ -307,6 +317,22 @@ class Connection:
         if reply.code // 100 == 3 or reply.code == 421:
             self._broken = True
         return Exchange(Phase.DOT, reply, handed_over=True)
+
+    def _interrupted(self, reply: Reply) -> Exchange:
+        """The server spoke while the dot was still here: a refusal, or nonsense."""
+        self._broken = True
+        if reply.code // 100 not in (4, 5):
+            raise Garbled("The server replied before it had the message.")
+        return Exchange(Phase.DOT, reply)
+
+    def _too_large(self, letter: Letter) -> str:
+        """Why the server would refuse the letter for its size alone; else nothing."""
+        limit = self._extensions.get("SIZE", "")
+        size = len(letter.content)
+        # RFC 1870 4: no number, or 0, is no limit that it would tell.
+        if not (limit.isascii() and limit.isdigit() and 0 < int(limit) < size):
+            return ""
+        return f"The message has {size} bytes, and {self._server} takes {limit}."
 
     async def _reset(self, phase: Phase, reply: Reply) -> None:
         """Ends a transaction that was refused; the verdict stands whatever comes."""

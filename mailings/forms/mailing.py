@@ -33,12 +33,17 @@ class MailingForm(OwnedForm):
         model = Mailing
         fields = [
             *("message", "all_clients", "lists", "clients"),
-            *("start_at", "end_at", "periodicity", "title"),
+            *("start_at", "end_at", "periodicity", "title", "when_unknown"),
         ]
         help_texts = {
             "all_clients": _("Whoever is your client when a run begins."),
             "periodicity": _(
                 "Monthly from the 31st: on the last day where a month is shorter."
+            ),
+            "when_unknown": _(
+                "It had the message and broke off before it said whether it took it. "
+                "Sending again is right where nobody may be left out and a second "
+                "copy does no harm: bills, alarms."
             ),
         }
 
@@ -47,6 +52,8 @@ class MailingForm(OwnedForm):
         self.offer("lists", ClientList.objects.owned_by(self.owner))
         self.offer("clients", Client.objects.owned_by(self.owner))
         self._offer_all_clients()
+        # Who does not say gets the careful answer.
+        self.fields["when_unknown"].required = False
         self._offer_messages()
         self._set_times()
 
@@ -104,6 +111,9 @@ class MailingForm(OwnedForm):
         if end <= timezone.now() and end != self.instance.end_at:
             raise ValidationError(_("The end must be in the future."))
         return end
+
+    def clean_when_unknown(self) -> str:
+        return self.cleaned_data["when_unknown"] or self.instance.when_unknown
 
     def _unless_unchanged(self, name: str) -> datetime:
         """What was not touched keeps its seconds: the series hangs on its anchor."""
