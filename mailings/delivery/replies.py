@@ -6,6 +6,7 @@ say whom a failure concerns: this recipient, this message, our account, or the
 server itself. The server's text is evidence for people, never a reason to act.
 """
 
+import codecs
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,9 +18,11 @@ TEXT_LIMIT = 1000  # characters of a reply that are kept
 BYTES_LIMIT = 64 * 1024  # of one reply; RFC 5321 4.5.3.1.5 promises 512 per line
 LINES_LIMIT = 128
 
+_utf8 = codecs.getincrementaldecoder("utf-8")
 _LINE = re.compile(rb"([2-5][0-5][0-9])(?:([ -])(.*))?", re.DOTALL)
 _ENHANCED = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?:\s|$)")
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+# Control characters, and what breaks lines or turns the direction of writing.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 class Phase(StrEnum):
@@ -134,7 +137,7 @@ def readable(raw: bytes) -> str:
     """Foreign bytes as text that can be stored and shown, cut to a decent length."""
     raw = raw[: 4 * TEXT_LIMIT]
     try:
-        text = raw.decode()
+        text = _utf8().decode(raw)  # the last letter may have been cut
     except UnicodeDecodeError:
         text = raw.decode("latin-1")
     return _UNPRINTABLE.sub("\ufffd", text)[:TEXT_LIMIT]

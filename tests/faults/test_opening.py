@@ -56,7 +56,7 @@ def test_packets_vanish(
         hole.listen(0)
         fillers = [socket.socket() for _ in range(3)]
         for filler in fillers:
-            filler.setblocking(False)
+            filler.settimeout(0)
             filler.connect_ex(hole.getsockname())
         point_mail_at(hole.getsockname()[1])
         begun = time.monotonic()
