@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('mailings', '0008_history'),
+        ('mailings', '0009_suppression'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
