@@ -288,14 +288,14 @@ DELIVERY = {
 # --- Worker -------------------------------------------------------------------
 
 # Django-Q2 is the alarm clock and the wake-up bell; the truth is in our tables.
-# timeout is longer than the longest wait for a reply (budget + dot), and
+# timeout is longer than the longest wait for a reply (mailsvc.E011), and
 # retry > (timeout + 3) x (1 + (queue_limit + 1) / workers), counted from dequeue.
 Q_CLUSTER = {
     "name": "mailsvc",
     "orm": "default",  # the alias of our tables: a second one fires schedules for ever
     "workers": 4,
     "queue_limit": 4,
-    "timeout": 900,
+    "timeout": 1500,
     "retry": 3600,
     "max_attempts": 1,
     "ack_failures": True,

@@ -98,7 +98,7 @@ def test_what_would_do_harm_is_found(
         ("DELIVERY", "pumps", 0, "E009"),
         ("DELIVERY", "connections", -1, "E009"),
         ("DELIVERY", "pumps", 4, "W010"),
-        ("DELIVERY", "timeouts.dot", 900.0, "E011"),
+        ("DELIVERY", "timeouts.dot", 1100.0, "E011"),
         ("DELIVERY", "timeouts.dot", 0.0, "E011"),
         ("DATABASES", "default.OPTIONS", {"pool": True}, "E012"),
         *(

@@ -14,7 +14,7 @@ from mailings.delivery.journal import Journal, Result
 from mailings.delivery.plan import expand
 from mailings.delivery.record import record
 from mailings.delivery.replies import Outcome, Phase, Verdict
-from mailings.models import Attempt, Delivery, Lease, Run
+from mailings.models import Attempt, Delivery, Lease, Mailing, Run
 from tests.mailings.delivery.conftest import GivenRun, Pump, ledger, states
 from tests.support.smtp_server import SmtpServer
 
@@ -86,6 +86,21 @@ def test_a_killed_pump_leaves_only_the_handed_over_in_doubt(
     logged = Attempt.objects.get(outcome="accepted")
     assert (logged.code, logged.reply) == (250, "2.0.0 queued")
     assert not Lease.objects.exists()
+
+
+def test_a_mailing_that_sends_again_has_the_doubtful_wait_once_more(
+    dead_pump: DeadPump,
+) -> None:
+    Mailing.objects.update(when_unknown="resend")
+    dead_pump.die()
+    now = timezone.now()
+    delivery.recover(now)
+    run = Run.objects.get()
+    doubtful = run.deliveries.get(email="c1@example.com")
+    assert (doubtful.state, doubtful.attempt_count) == ("pending", 1)
+    assert doubtful.due_at > now + timedelta(seconds=45)
+    assert doubtful.attempts.get().outcome == "unknown"
+    assert ledger(run) == {"planned": 4, "accepted": 1, "pending": 3, "attempts": 2}
 
 
 def test_recovering_twice_changes_nothing(dead_pump: DeadPump) -> None:

@@ -53,7 +53,11 @@ def test_each_attempt_is_told_with_the_servers_words(
     ("change", "words"),
     [
         ({"held_at": timezone.now(), "hold_reason": "Spam"}, "held by a manager: Spam"),
-        ({"paused_at": timezone.now()}, "the mailing is paused"),
+        ({"paused_at": timezone.now()}, "It waits: the mailing is paused"),
+        (
+            {"paused_at": timezone.now(), "pause_reason": "554 Spam"},
+            "refuses the message, the mailing is paused: 554 Spam",
+        ),
         ({}, "It is tried again at"),
     ],
 )
