@@ -84,3 +84,8 @@ class DeliveryFilter(BaseFilter):
     state = django_filters.ChoiceFilter(
         label=_("State"), empty_label=_("any"), choices=Delivery.State.choices
     )
+    reason = django_filters.ChoiceFilter(
+        label=_("Reason"),
+        empty_label=_("any"),
+        choices=[each for each in Delivery.Reason.choices if each[0]],
+    )

@@ -110,7 +110,10 @@ def wake() -> None:
 
 def workers_alive(now: datetime | None = None) -> bool:
     """The canary was heard of lately: tasks are run and their results taken in."""
-    last = last_sign_of_life()
+    return is_recent(last_sign_of_life(), now)
+
+
+def is_recent(last: datetime | None, now: datetime | None = None) -> bool:
     return last is not None and (now or timezone.now()) - last <= ALIVE_WITHIN
 
 

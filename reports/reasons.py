@@ -20,7 +20,7 @@ class Reason:
 
 
 _ADDRESS = _("Remove or correct the address.")
-_LATER = _("Nothing: it is tried again by itself.")
+_LATER = _("Nothing: it is tried again by itself while there is time.")
 _SENDER = _("Ask who runs your mail server: the sender is not trusted there.")
 _CONTENT = _("Look at the message: links, attachments and wording may look like spam.")
 

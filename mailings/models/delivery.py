@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from django.db import models
-from django.db.models import Exists, Q
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
@@ -33,6 +33,14 @@ class DeliveryQuerySet(OwnedQuerySet["Delivery"]):
     def suppressed_meanwhile(self) -> "DeliveryQuerySet":
         """Whose address is written to no more, in whatever state they are."""
         return self.filter(Exists(against("run__mailing__owner")))
+
+    def with_last_reply(self) -> "DeliveryQuerySet":
+        """Each row with `last_code` and `last_words` of its last attempt."""
+        attempts = Attempt.objects.filter(delivery=OuterRef("pk")).order_by("-number")
+        return self.annotate(
+            last_code=Subquery(attempts.values("code")[:1]),
+            last_words=Subquery(attempts.values("reply")[:1]),
+        )
 
 
 class Delivery(models.Model):

@@ -23,9 +23,8 @@ def badges_of(row: Mailing | Run | Delivery | Attempt | Suppression) -> SafeStri
 @register.inclusion_tag("mailings/_worker.html")
 def worker() -> dict[str, Any]:
     """Whether the worker was heard of lately, and else when it was last."""
-    alive = schedules.workers_alive()
-    last = None if alive else schedules.last_sign_of_life()
-    return {"alive": alive, "last_sign": last}
+    last = schedules.last_sign_of_life()
+    return {"alive": schedules.is_recent(last), "last_sign": last}
 
 
 @register.inclusion_tag("mailings/_ledger_bar.html")

@@ -3,7 +3,7 @@
 import hashlib
 from typing import Any, cast
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.utils.cache import get_conditional_response
@@ -56,23 +56,26 @@ class _Report(DetailPage):
     def runs(self) -> "QuerySet[Run]":
         raise NotImplementedError
 
+    def books(self) -> dict[str, int]:
+        raise NotImplementedError
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        sums = {name: Sum(name, default=0) for name in COUNTERS}
-        books = self.runs().aggregate(**sums)
+        books = self.books()
+        replies, span = statistics.replies(self.runs())
         return super().get_context_data(
             books=books,
             states=[
                 (name, badges.of_delivery_state(name), books[name]) for name in STATES
             ],
             replies=[
-                (badges.of_delivery_state(row.outcome), row)
-                for row in statistics.replies(self.runs())
+                (badges.of_delivery_state(row.outcome).__html__(), row)
+                for row in replies
             ],
             ends=[
-                (badges.of_delivery_state(row.state), row)
+                (badges.of_delivery_state(row.state).__html__(), row)
                 for row in statistics.ends(self.runs())
             ],
-            span=statistics.span(self.runs()),
+            span=span,
             outcomes=[Delivery.State(name).label for name in statistics.OUTCOMES],
             **kwargs,
         )
@@ -80,6 +83,13 @@ class _Report(DetailPage):
 
 class MailingReport(_OfMailing, _Report):
     template_name = "reports/mailing.html"
+
+    def get_queryset(self) -> "QuerySet[Any]":
+        sums = {f"sum_{name}": Sum(f"runs__{name}", default=0) for name in COUNTERS}
+        return super().get_queryset().annotate(**sums)
+
+    def books(self) -> dict[str, int]:
+        return {name: getattr(self.object, f"sum_{name}") for name in COUNTERS}
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         runs = list(self.runs().order_by("-scheduled_for", "-pk")[: RUNS_SHOWN + 1])
@@ -95,13 +105,20 @@ class MailingReport(_OfMailing, _Report):
 class RunReport(_OfRun, _Report):
     template_name = "reports/run.html"
 
+    def get_queryset(self) -> "QuerySet[Any]":
+        own = Run.objects.changeable_by(self.user)
+        return super().get_queryset().annotate(may_change=Q(pk__in=own))
+
+    def books(self) -> dict[str, int]:
+        books: dict[str, int] = self.object.ledger()
+        return books
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         periods = statistics.by_period(self.runs())
         run = self.object
         failures = run.deferred + run.expired + run.unknown + run.refused
-        own = Run.objects.changeable_by(self.user).filter(pk=run.pk)
         return super().get_context_data(
-            may_retry=bool(failures) and own.exists(),
+            may_retry=bool(failures) and run.may_change,
             series=[(when, row.values()) for when, row in reversed(periods.items())],
             **kwargs,
         )

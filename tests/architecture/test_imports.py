@@ -100,11 +100,14 @@ MAY_IMPORT = {
         "mailings.delivery.circuit",
         "mailings.delivery.statistics",
         "mailings.filters",
+        "mailings.forms.fields",  # a moment on the reader's clock, to filter by
+        "mailings.tables",  # deliveries look the same wherever they are listed
         "mailings.retrying",  # what can be tried again, for the form
     ),
     # Managers hold mailings and delete users: by the verbs, as everybody.
     "reports.views": (
         *_SCREEN,
+        "mailings.filters",
         "mailings.tables",
         "mailings.lifecycle",
         "mailings.retrying",
