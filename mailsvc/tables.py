@@ -7,11 +7,12 @@ from django.db.models import Model, QuerySet
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from django_tables2.data import TableListData, TableQuerysetData
 
-from mailsvc import moments
+from mailsvc import moments, table_body
 
 PAGE_SIZES = (10, 25, 50, 100)
 PAGE_SIZE = 25
@@ -76,6 +77,10 @@ class BaseTable(django_tables2.Table):  # type: ignore[misc]
         """The size of a page comes from the address: only those we offer count."""
         size = per_page if per_page in PAGE_SIZES else PAGE_SIZE
         return super().paginate(*args, per_page=size, **kwargs)
+
+    def body(self) -> SafeString:
+        """The rows, for the template."""
+        return table_body.body(self)
 
 
 class BoundedTable(BaseTable):
