@@ -27,6 +27,10 @@ class TablePage(SingleTableMixin, FilterView):  # type: ignore[misc]
     create_url: ClassVar[str] = ""
     create_label: ClassVar[Words] = ""
 
+    @property
+    def is_export(self) -> bool:
+        return self.request.GET.get("export") in exports.KINDS
+
     def get_table(self, **kwargs: Any) -> Any:
         table = super().get_table(**kwargs)
         table.can_export = True
