@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Model
 from django.utils.formats import localize
@@ -100,4 +101,6 @@ def _shown(content: Any) -> str:
     """As a template shows a value."""
     if isinstance(content, str):
         return str(conditional_escape(content))
+    if type(content) is int and not settings.USE_THOUSAND_SEPARATOR:
+        return str(content)
     return str(conditional_escape(localize(template_localtime(content))))

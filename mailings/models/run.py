@@ -168,6 +168,17 @@ class Run(models.Model):
         """Not everybody got it, or not for certain."""
         return bool(self.refused or self.unknown or self.expired)
 
+    def version(self) -> tuple[object, ...] | None:
+        """
+        Another one whenever anything of this run is: its books, deliveries or attempts.
+        None while they move. A retry leaves a version behind for good: the run finishes
+        at another moment.
+        """
+        if self.is_open:
+            return None
+        finished = self.finished_at and self.finished_at.isoformat()
+        return (self.pk, self.state, finished, *self.ledger().values())
+
     def ledger(self) -> dict[str, int]:
         """planned, each state, and attempts: what the reports show and add up."""
         return {name: getattr(self, name) for name in ("planned", *STATES, "attempts")}

@@ -55,6 +55,9 @@ class RunDetailPage(Visible, TablePage):
     def get_queryset(self) -> "QuerySet[Any]":
         return Delivery.objects.filter(run=self.run).with_last_reply()
 
+    def export_version(self) -> object | None:
+        return self.run.version()
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(**ledger_of(self.run), **kwargs)  # type: ignore[no-any-return]
 

@@ -188,10 +188,8 @@ class RunReport(_OfRun, _Report):
         return books
 
     def version(self) -> object | None:
-        run = self.object
-        if run.is_open:
-            return None
-        return (run.state, str(run.finished_at), *self.books().values())
+        version: object | None = self.object.version()
+        return version
 
     def series(self) -> Iterable[tuple[date, dict[str, int]]]:
         return statistics.by_period(self.runs()).items()
