@@ -13,6 +13,8 @@ The engine: models and SMTP. It knows no request, no form and no Django-Q2.
     refusals  does the server refuse the message, whoever it is for? pure
     pausing   what follows from that
     journal   what was handed over, on disk, so that a kill leaves little doubt
+    holdings  what a pump holds that is the database's, through outages
+    outage    the database is away: which errors say so, and how to wait
     record    outcomes, attempts and books in one transaction, fenced by the lease
     retry     when to try again, pure
     circuit   is the mail server well?

@@ -9,20 +9,21 @@ import logging
 import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from django.conf import settings
 from django.utils import timezone
 
-from mailings.delivery import circuit, journal
-from mailings.delivery.claim import Claim, claim, give_back, renew, take_lease
+from mailings.delivery import circuit, journal, outage
+from mailings.delivery.claim import Claim, claim, renew, take_lease
 from mailings.delivery.compose import Composer, NotComposed, Text
 from mailings.delivery.courier import Courier, Takings, clock
+from mailings.delivery.holdings import Holdings
 from mailings.delivery.journal import Journal, Result
 from mailings.delivery.pausing import pause_if_refused
 from mailings.delivery.plan import expand
-from mailings.delivery.record import not_composed, record
+from mailings.delivery.record import not_composed
 from mailings.delivery.replies import Outcome
 from mailings.delivery.server import configured_server, fingerprint
 from mailings.delivery.smtp import Letter, Server
@@ -33,7 +34,6 @@ logger = logging.getLogger(__name__)
 
 _COMMIT_EVERY = 0.2  # seconds between commits while outcomes trickle in
 _PLAN_FOR = 0.5  # seconds of planning between looks at everything else
-_AFTER_BREAK = timedelta(minutes=1)
 _LOOK_EVERY = 1.0  # seconds between looks at holds, pauses, blocks and the lease
 
 
@@ -75,14 +75,18 @@ def pump(
     if admitted == 0:
         return PumpReport(server_error=circuit.reason(str(server)))
     own = Journal.create(Path(settings.DELIVERY["journal_dir"]))
-    lease = take_lease(
-        host=journal.host(),
-        boot_id=journal.boot_id(),
-        pid=os.getpid(),
-        journal=own.path.name,
-        now=now,
-        seconds=settings.DELIVERY["lease"],
-    )
+    try:
+        lease = take_lease(
+            host=journal.host(),
+            boot_id=journal.boot_id(),
+            pid=os.getpid(),
+            journal=own.path.name,
+            now=now,
+            seconds=settings.DELIVERY["lease"],
+        )
+    except outage.AWAY:
+        own.close(forget=True)
+        raise
     courier = Courier(
         server,
         own,
@@ -108,7 +112,9 @@ class Pump:
     report: PumpReport = field(default_factory=PumpReport)
 
     def __post_init__(self) -> None:
+        self._holdings = Holdings(self.lease)
         self._composers: dict[int, Composer] = {}
+        self._refused: dict[int, Outcome] = {}  # runs whose message is
         self._server_is_well = False
         self._claiming = self._planning = True
         self._is_dry = False  # nothing was due at the last claim
@@ -121,11 +127,42 @@ class Pump:
         try:
             busy = True
             while busy:
-                if stop() or (deadline is not None and clock() >= deadline):
-                    self._drain()
-                busy = self._step()
+                try:
+                    if stop() or (deadline is not None and clock() >= deadline):
+                        self._drain()
+                    busy = self._step()
+                except outage.AWAY as error:
+                    self._sit_out(error, stop)
         finally:
             self._end()
+
+    def _sit_out(self, error: Exception, stop: Callable[[], bool]) -> None:
+        """
+        Nothing new is handed over while the database is away, and what comes in is
+        kept. Raises `error` if it does not come back; the journal has it all, too.
+        """
+        logger.warning("The database is away; sending waits for it: %s", error)
+        until = clock() + outage.PATIENCE
+        while True:
+            recalled = self.courier.recall(lambda letter: True)
+            self._holdings.let_stray([letter.delivery_id for letter in recalled])
+            self._keep(self.courier.collect(_LOOK_EVERY))
+            if stop() or clock() >= until:
+                raise error
+            outage.reconnect()
+            try:
+                self._go_on()
+            except outage.AWAY:
+                continue
+            logger.warning("The database is back; sending goes on.")
+            return
+
+    def _go_on(self) -> None:
+        self._look_at = 0.0
+        self._look_around()
+        self._write_down()
+        self._holdings.take_back_strays(broken=self.courier.broken)
+        self._nothing_due_until = 0.0
 
     def _step(self) -> bool:
         """Plans, claims, sends and records a little; false when all is done."""
@@ -173,7 +210,9 @@ class Pump:
         self._is_dry = not claims
         if self._is_dry:
             self._nothing_due_until = now + _COMMIT_EVERY
-        self.courier.submit(self._letters(claims))
+        letters = self._letters(claims)
+        self._holdings.hand_to_courier([letter.delivery_id for letter in letters])
+        self.courier.submit(letters)
 
     def _letters(self, claims: Collection[Claim]) -> list[Letter]:
         self._prepare_composers({claim.run_id for claim in claims})
@@ -185,10 +224,10 @@ class Pump:
                     each.delivery_id, email=each.email, full_name=each.full_name
                 )
             except NotComposed as error:
-                self._record_not_composed(each, str(error))
+                self._keep_not_composed(each, str(error))
             except Exception as error:  # one recipient must not stop the others
                 logger.exception("Delivery %s was not composed.", each.delivery_id)
-                self._record_not_composed(each, repr(error))
+                self._keep_not_composed(each, repr(error))
             else:
                 letters.append(letter)
         return letters
@@ -201,14 +240,19 @@ class Pump:
                 Text.of(run), sender=settings.DEFAULT_FROM_EMAIL
             )
 
-    def _record_not_composed(self, each: Claim, why: str) -> None:
+    def _keep_not_composed(self, each: Claim, why: str) -> None:
         result = Result(each.delivery_id, not_composed(why), datetime.now(UTC), 0)
-        self._record([result])
+        self._holdings.keep([result])
+
+    def _keep(self, takings: Takings) -> None:
+        """What must not be forgotten, should the database be away."""
+        self._holdings.keep(takings.results)
+        self._refused |= takings.refusals
 
     def _take_in(self, takings: Takings) -> None:
         """Outcomes into the database; the server's failures to the circuit."""
-        if takings.results:
-            self._record(takings.results)
+        self._keep(takings)
+        self._write_down()
         lost = [each.outcome for each in takings.results if each.outcome.is_unknown]
         if lost and len(lost) == len(takings.results):
             # A server that takes mail and never answers must not get all of it.
@@ -223,8 +267,7 @@ class Pump:
                 self.report.server_error = circuit.in_words(trouble)
                 self._drain()
                 break
-        for run_id, refusal in takings.refusals.items():
-            self._pause_if_refused(run_id, refusal)
+        self._pause_the_refused()
         if not self.courier.has_connections:
             self.report.server_error = (
                 self.report.server_error or self.courier.failure or None
@@ -239,22 +282,20 @@ class Pump:
             fingerprint=fingerprint(self.server),
         )
 
-    def _pause_if_refused(self, run_id: int, refusal: Outcome) -> None:
-        """The courier has stopped the run: it is recalled now, or goes on."""
-        if pause_if_refused(run_id, refusal, timezone.now()):
-            self._recall(lambda letter: letter.run_id == run_id)
-        self.courier.let_go_on(run_id)
+    def _pause_the_refused(self) -> None:
+        """The courier has stopped these runs: they are recalled now, or go on."""
+        for run_id, refusal in list(self._refused.items()):
+            if pause_if_refused(run_id, refusal, timezone.now()):
+                self._recall(lambda letter: letter.run_id == run_id)  # noqa: B023
+            self.courier.let_go_on(run_id)
+            del self._refused[run_id]
 
-    def _record(self, results: list[Result]) -> None:
-        record(
-            self.lease,
-            results,
-            now=timezone.now(),
-            retry_delays=settings.DELIVERY["retry_delays"],
-        )
-        for result in results:
+    def _write_down(self) -> None:
+        written = self._holdings.write_down()
+        for result in written:
             self.report.count(result)
-        self.on_progress(self.report)
+        if written:
+            self.on_progress(self.report)
 
     def _look_around(self) -> None:
         """Renews the lease; takes back what may not be sent any more."""
@@ -285,13 +326,8 @@ class Pump:
 
     def _recall(self, wanted: Callable[[Letter], bool]) -> None:
         recalled = {letter.delivery_id for letter in self.courier.recall(wanted)}
-        if not recalled:
-            return
-        # Over whom a connection broke is not first in the queue again: a recipient
-        # that a server can't bear must not keep the others waiting.
-        broken = recalled & self.courier.broken
-        give_back(self.lease, recalled - broken)
-        give_back(self.lease, broken, due_at=timezone.now() + _AFTER_BREAK)
+        if recalled:
+            self._holdings.take_back(recalled, broken=self.courier.broken)
 
     def _drain(self) -> None:
         """Claims no more and hands back what has not been begun."""
