@@ -97,7 +97,12 @@ def claim(
 ) -> list[Claim]:
     """
     Up to `size` deliveries that are due, now leased. `only` limits it to these runs.
+
+    None if the lease is gone: somebody has recovered what it held.
     """
+    locked = Lease.objects.select_for_update().filter(pk=lease.pk)
+    if not locked.values_list("pk").first():
+        return []
     # Sorted: two claims that move the books of the same runs do not lock crosswise.
     runs = sorted(due_runs(now, only=only)[:_RUNS_AT_ONCE])
     claims: list[Claim] = []

@@ -137,6 +137,7 @@ def test_a_pump_asleep_past_its_lease_is_fenced(dead_pump: DeadPump) -> None:
     run = Run.objects.get()
     assert states(run)["c1@example.com"] == "unknown"
     assert states(run)["c3@example.com"] == "pending"
+    assert claim(dead_pump.lease, size=10, now=later) == []
 
 
 def test_after_a_power_loss_all_that_was_claimed_is_in_doubt(
