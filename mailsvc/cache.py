@@ -84,9 +84,9 @@ def fragment(
     zone.
 
     `version` is all that the part depends on: what it is about, and figures of it that
-    are others when anything has changed. It is the same for all who may see it, so there
-    is nothing in it about the reader, and nothing that one reader may and another may
-    not; who may see it is asked before.
+    are others when anything has changed. It is the same for all who may see it, so
+    there is nothing in it about the reader, and nothing that one reader may and another
+    may not; who may see it is asked before.
     """
     words = (name, version, get_language(), timezone.get_current_timezone_name())
     key = f"fragment:{_hashed(words)}"

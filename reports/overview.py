@@ -43,7 +43,9 @@ FIGURES: dict[str, tuple[str, ...]] = {
 
 _NO_FIGURES: dict[str, Any] = {
     **{f"sum_{name}": 0 for name in FIGURES},
-    **{"run_count": 0, "last_run": None, "success": None},
+    "run_count": 0,
+    "last_run": None,
+    "success": None,
 }
 _YEARS = range(1970, 9999)  # beyond them there are no runs
 

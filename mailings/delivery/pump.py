@@ -267,7 +267,9 @@ class Pump:
                 self.report.server_error = circuit.in_words(trouble)
                 self._drain()
                 break
-        self._pause_the_refused()
+        for run_id, refusal in list(self._refused.items()):
+            self._pause_if_refused(run_id, refusal)
+            del self._refused[run_id]
         if not self.courier.has_connections:
             self.report.server_error = (
                 self.report.server_error or self.courier.failure or None
@@ -282,13 +284,11 @@ class Pump:
             fingerprint=fingerprint(self.server),
         )
 
-    def _pause_the_refused(self) -> None:
-        """The courier has stopped these runs: they are recalled now, or go on."""
-        for run_id, refusal in list(self._refused.items()):
-            if pause_if_refused(run_id, refusal, timezone.now()):
-                self._recall(lambda letter: letter.run_id == run_id)  # noqa: B023
-            self.courier.let_go_on(run_id)
-            del self._refused[run_id]
+    def _pause_if_refused(self, run_id: int, refusal: Outcome) -> None:
+        """The courier has stopped the run: it is recalled now, or goes on."""
+        if pause_if_refused(run_id, refusal, timezone.now()):
+            self._recall(lambda letter: letter.run_id == run_id)
+        self.courier.let_go_on(run_id)
 
     def _write_down(self) -> None:
         written = self._holdings.write_down()
