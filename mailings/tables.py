@@ -100,8 +100,8 @@ class AllowColumn(tables.Column):  # type: ignore[misc]
         if not record.is_own:
             return ""
         return format_html(
-            '<a class="btn btn-sm btn-outline-secondary text-nowrap" href="{}">{}'
-            '<span class="visually-hidden">: {}</span></a>',
+            '<a class="btn btn-sm btn-outline-secondary text-nowrap" href="{0}" '
+            'aria-label="{1}: {2}">{1}</a>',
             reverse("mailings:suppression-allow", args=[value]),
             gettext("Allow again"),
             record,

@@ -9,6 +9,7 @@ while letters with links lie in mailboxes.
 import hmac
 import secrets
 from base64 import urlsafe_b64encode
+from hashlib import blake2b
 
 _BYTES = 16
 
@@ -19,9 +20,10 @@ def new_secret() -> str:
 
 
 def token(secret: str, delivery_id: int) -> str:
-    digest = hmac.digest(secret.encode(), str(delivery_id).encode(), "sha256")
-    proof = urlsafe_b64encode(digest[:_BYTES]).rstrip(b"=").decode()
-    return f"{delivery_id}-{proof}"
+    # BLAKE2 is a MAC by itself (RFC 7693 2.9), and made for each letter in a moment.
+    key, number = secret.encode(), b"%d" % delivery_id
+    digest = blake2b(number, key=key, digest_size=_BYTES).digest()
+    return f"{delivery_id}-{urlsafe_b64encode(digest)[:-2].decode()}"  # less the "=="
 
 
 def delivery_of(text: str) -> int | None:

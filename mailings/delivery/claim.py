@@ -7,7 +7,7 @@ two pumps pass each other by SKIP LOCKED, on SQLite by its single writer.
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, zip_longest
@@ -18,8 +18,7 @@ from django.db.models import Exists, OuterRef, Subquery
 
 from mailings.delivery.books import move
 from mailings.delivery.statistics import count_ends
-from mailings.models import Delivery, Lease, Run
-from mailings.models.suppression import against
+from mailings.models import Delivery, Lease, Run, Suppression
 
 _RUNS_AT_ONCE = 16  # runs that share one claim
 
@@ -41,7 +40,6 @@ class _Row(NamedTuple):
     full_name: str
     attempt_count: int
     state: str
-    suppressed_as: str | None
 
 
 def take_lease(
@@ -114,14 +112,15 @@ def claim(
 
 def _claim_of(run_id: int, lease: Lease, size: int, now: datetime) -> list[Claim]:
     while rows := _due(run_id, size, now):
-        wanted = [row for row in rows if row.suppressed_as is None]
+        kinds = _suppressed(run_id, rows)
+        wanted = [row for row in rows if row.email.lower() not in kinds]
         if wanted:
             Delivery.objects.filter(pk__in=[row.pk for row in wanted]).update(
                 state=Delivery.State.SENDING, lease=lease
             )
             move(run_id, {**_left(wanted), "sending": len(wanted)})
         if len(wanted) < len(rows):
-            _end_suppressed(run_id, [row for row in rows if row.suppressed_as])
+            _end_suppressed(run_id, rows, kinds)
         if wanted:
             return [Claim(row.pk, run_id, *row[1:4]) for row in wanted]
     return []
@@ -131,12 +130,24 @@ def _due(run_id: int, size: int, now: datetime) -> list[_Row]:
     rows = (
         Delivery.objects.claimable(now)
         .filter(run_id=run_id)
-        .annotate(suppressed_as=Subquery(against("run__mailing__owner").values("kind")))
         .order_by("due_at", "pk")
-        .select_for_update(skip_locked=True, of=("self",))
+        .select_for_update(skip_locked=True)
         .values_list(*_Row._fields)[:size]
     )
     return [_Row._make(row) for row in rows]
+
+
+def _suppressed(run_id: int, rows: Collection[_Row]) -> dict[str, str]:
+    """
+    Address -> kind of those that were suppressed since the run was planned.
+
+    On its own: as a part of the claim it would be asked of everybody who waits.
+    """
+    owner = Run.objects.filter(pk=run_id).order_by().values("mailing__owner")
+    found = Suppression.objects.filter(
+        owner=Subquery(owner), email__in=[row.email.lower() for row in rows]
+    )
+    return dict(found.order_by().values_list("email", "kind"))
 
 
 def _left(rows: Collection[_Row]) -> dict[str, int]:
@@ -144,17 +155,25 @@ def _left(rows: Collection[_Row]) -> dict[str, int]:
     return {state: -n for state, n in Counter(row.state for row in rows).items()}
 
 
-def _end_suppressed(run_id: int, rows: Collection[_Row]) -> None:
-    """Their addresses were suppressed since the run was planned."""
-    ends: Counter[tuple[int, str, str]] = Counter()
-    for kind in {row.suppressed_as for row in rows if row.suppressed_as}:
-        mine = [row.pk for row in rows if row.suppressed_as == kind]
-        Delivery.objects.filter(pk__in=mine).update(
+def _end_suppressed(
+    run_id: int, rows: Collection[_Row], kinds: Mapping[str, str]
+) -> None:
+    groups: dict[str, list[_Row]] = defaultdict(list)
+    for row in rows:
+        if row.email.lower() in kinds:
+            groups[kinds[row.email.lower()]].append(row)
+    ended = [row for group in groups.values() for row in group]
+    for kind, group in groups.items():
+        Delivery.objects.filter(pk__in=[row.pk for row in group]).update(
             state=Delivery.State.SUPPRESSED, reason=kind
         )
-        ends[run_id, Delivery.State.SUPPRESSED, kind] = len(mine)
-    move(run_id, {**_left(rows), "suppressed": len(rows)})
-    count_ends(ends)
+    move(run_id, {**_left(ended), "suppressed": len(ended)})
+    count_ends(
+        {
+            (run_id, str(Delivery.State.SUPPRESSED), kind): len(group)
+            for kind, group in groups.items()
+        }
+    )
 
 
 @transaction.atomic

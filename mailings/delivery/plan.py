@@ -10,11 +10,10 @@ from datetime import datetime
 from functools import partial
 
 from django.db import connection, transaction
-from django.db.models import Count, Max, Subquery
+from django.db.models import Count, Max
 
 from mailings.delivery.statistics import count_ends
-from mailings.models import Delivery, Mailing, Run
-from mailings.models.suppression import against
+from mailings.models import Delivery, Mailing, Run, Suppression
 from mailsvc import cache
 
 FIRST_STEP = 1_000  # recipients; small, so that sending begins at once
@@ -158,21 +157,28 @@ def _insert_deliveries(run: Run, step: int, now: datetime) -> int:
         run.mailing.recipients()
         .filter(pk__gt=run.planned_through)
         .order_by("pk")
-        .annotate(suppressed_as=Subquery(against("owner").values("kind")))
-        .values_list("pk", "email", "full_name", "suppressed_as")[:step]
+        .values_list("pk", "email", "full_name")[:step]
     )
     select, parameters = clients.query.sql_with_params()
-    table = connection.ops.quote_name(Delivery._meta.db_table)
+    quoted = connection.ops.quote_name
     with connection.cursor() as cursor:
         cursor.execute(
-            # Identifiers are ours; every value is a parameter.
-            f"INSERT INTO {table} (run_id, client_id, email, full_name, state, reason,"  # noqa: S608
-            " attempt_count, due_at)"
-            f" WITH c (id, email, full_name, kind) AS ({select})"
-            " SELECT %s, id, email, full_name,"
-            " CASE WHEN kind IS NULL THEN 'pending' ELSE 'suppressed' END,"
-            " COALESCE(kind, ''), 0, %s FROM c",
-            [*parameters, run.pk, connection.ops.adapt_datetimefield_value(now)],
+            # Identifiers are ours; every value is a parameter. The join comes after the
+            # limit: inside, it would be made for all clients that are left.
+            f"INSERT INTO {quoted(Delivery._meta.db_table)} (run_id, client_id, email,"  # noqa: S608
+            " full_name, state, reason, attempt_count, due_at)"
+            f" WITH c (id, email, full_name) AS ({select})"
+            " SELECT %s, c.id, c.email, c.full_name,"
+            " CASE WHEN s.kind IS NULL THEN 'pending' ELSE 'suppressed' END,"
+            " COALESCE(s.kind, ''), 0, %s FROM c"
+            f" LEFT JOIN {quoted(Suppression._meta.db_table)} AS s"
+            " ON s.owner_id = %s AND s.email = LOWER(c.email)",
+            [
+                *parameters,
+                run.pk,
+                connection.ops.adapt_datetimefield_value(now),
+                run.mailing.owner_id,
+            ],
         )
         return int(cursor.rowcount)
 

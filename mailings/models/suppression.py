@@ -36,9 +36,9 @@ class Suppression(models.Model):
     kind = models.CharField(
         _("why"), max_length=20, choices=Kind, default=Kind.BY_HAND, editable=False
     )
-    since = models.DateTimeField(_("since"), default=now, editable=False)
+    since = models.DateTimeField(_("suppressed since"), default=now, editable=False)
     # The evidence. Texts are copies: deliveries and mailings may go.
-    words = models.CharField(_("in words"), max_length=1000, blank=True)
+    words = models.CharField(_("evidence"), max_length=1000, blank=True)
     mailing = models.CharField(_("mailing"), max_length=255, blank=True, editable=False)
     delivery = models.ForeignKey(
         "mailings.Delivery",
