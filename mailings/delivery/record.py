@@ -72,15 +72,7 @@ def record(
     attempts = Attempt.objects.bulk_create(
         _attempt(result, rows[result.delivery_id]) for result in counted
     )
-    runs = {
-        run.pk: run
-        for run in map(
-            _Run._make,
-            Run.objects.filter(
-                pk__in={row.run_id for row in rows.values()}
-            ).values_list("pk", "closes_at", "mailing__when_unknown"),
-        )
-    }
+    runs = _runs_of(rows.values())
     # One moment per number of tries and batch keeps this to a few statements.
     retry_at = {
         tries: next_attempt(tries, now=now, delays=retry_delays, chance=_chance)
@@ -117,6 +109,13 @@ def _ends(
     for (run_id, _was), n in suppressed.items():
         ends[run_id, state, reason] += n
     return ends
+
+
+def _runs_of(rows: Iterable[_Row]) -> dict[int, _Run]:
+    """What of the runs decides where their deliveries go."""
+    runs = Run.objects.filter(pk__in={row.run_id for row in rows})
+    values = runs.values_list("pk", "closes_at", "mailing__when_unknown")
+    return {run.pk: run for run in map(_Run._make, values)}
 
 
 def not_composed(text: str) -> Outcome:

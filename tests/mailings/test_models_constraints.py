@@ -104,6 +104,12 @@ VIOLATIONS: dict[str, list[Violation]] = {
     "mailing_periodicity_is_known": [
         lambda alice: change(recipes.mailing(alice), periodicity="yearly"),
     ],
+    "mailing_when_unknown_is_known": [
+        lambda alice: change(recipes.mailing(alice), when_unknown="sometimes"),
+    ],
+    "mailing_pause_reason_is_of_a_pause": [
+        lambda alice: change(recipes.mailing(alice), pause_reason="554 Spam"),
+    ],
     "mailing_hold_has_a_reason": [
         lambda alice: change(recipes.mailing(alice), held_at=timezone.now()),
         lambda alice: change(recipes.mailing(alice), hold_reason="spam"),
