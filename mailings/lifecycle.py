@@ -283,6 +283,9 @@ def _require_power_to_hold(mailing: Mailing, by: User) -> None:
 
 
 def require_permission_to_send(mailing: Mailing) -> None:
+    hold = delivery.hold(timezone.now())
+    if hold is not None:
+        raise NotPossible(hold.words)
     if mailing.is_held:
         raise NotPossible(
             _("The mailing is held by a manager: %(reason)s")

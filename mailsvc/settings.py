@@ -280,6 +280,7 @@ DELIVERY = {
     "budget": 60.0,  # seconds that one pump goes on claiming
     "lease": 60.0,  # seconds without a heartbeat until a pump counts as dead
     "journal_dir": VAR_DIR / "journal",
+    "identity_dir": VAR_DIR / "identity",
     # Seconds until each retry, +-20 %: 12 tries in about 24 hours.
     "retry_delays": [60, 300, 900, 1800, 3600, 7200, *[14400] * 5],
     # Seconds until a connection that was given up is tried again; the last repeats.

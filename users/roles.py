@@ -22,6 +22,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "mailings.view_all_messages",
         "mailings.view_all_mailings",
         "mailings.hold_mailing",
+        "mailings.confirm_installation",
         "users.view_all_users",
         "users.manage_users",
         "users.block_user",

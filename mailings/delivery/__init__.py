@@ -18,6 +18,7 @@ The engine: models and SMTP. It knows no request, no form and no Django-Q2.
     record    outcomes, attempts and books in one transaction, fenced by the lease
     retry     when to try again, pure
     circuit   is the mail server well?
+    identity  is this our database, and as we left it?
     recover   what dead pumps left
     closing   what is over
     reopen    what is tried once more because somebody asked
@@ -29,6 +30,7 @@ The engine: models and SMTP. It knows no request, no form and no Django-Q2.
 """
 
 from mailings.delivery.closing import cancel, close, end_waiting, finish
+from mailings.delivery.identity import confirm, hold, objection
 from mailings.delivery.plan import begin_due_run, begin_run, closing_time
 from mailings.delivery.pump import PumpReport, pump
 from mailings.delivery.recover import recover
@@ -43,10 +45,13 @@ __all__ = [
     "cancel",
     "close",
     "closing_time",
+    "confirm",
     "end_waiting",
     "finish",
     "has_work",
+    "hold",
     "next_due_at",
+    "objection",
     "pump",
     "rebuild_statistics",
     "recover",

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Subquery
 
+from mailings.delivery import identity
 from mailings.delivery.books import move
 from mailings.delivery.statistics import count_ends
 from mailings.models import Delivery, Lease, Run, Suppression
@@ -96,7 +97,8 @@ def claim(
     """
     Up to `size` deliveries that are due, now leased. `only` limits it to these runs.
 
-    None if the lease is gone: somebody has recovered what it held.
+    Nothing if the lease is gone: somebody has recovered what it held. Raises NotOurs if
+    this host may not work on this database.
     """
     locked = Lease.objects.select_for_update().filter(pk=lease.pk)
     if not locked.values_list("pk").first():
@@ -107,6 +109,8 @@ def claim(
     for index, run_id in enumerate(runs):
         share = -(-(size - len(claims)) // (len(runs) - index))
         claims += _claim_of(run_id, lease, share, now)
+    if claims and not identity.may_work(now):
+        raise identity.NotOurs
     return claims
 
 

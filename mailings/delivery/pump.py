@@ -15,7 +15,7 @@ from pathlib import Path
 from django.conf import settings
 from django.utils import timezone
 
-from mailings.delivery import circuit, journal, outage
+from mailings.delivery import circuit, identity, journal, outage
 from mailings.delivery.claim import Claim, claim, renew, take_lease
 from mailings.delivery.compose import Composer, NotComposed, Text
 from mailings.delivery.courier import Courier, Takings, clock
@@ -46,6 +46,7 @@ class PumpReport:
     deferred: int = 0
     unknown: int = 0
     server_error: str | None = None  # why it gave up, in the server's words
+    objection: str = ""  # why nothing may be sent from here
 
     def count(self, result: Result) -> None:
         name = result.outcome.verdict.value
@@ -67,9 +68,11 @@ def pump(
     Sends what is due now, of `runs` only if given, for `budget` seconds at the most.
 
     Returns when nothing is claimable, or soon after `stop()` turns true, or when the
-    mail server fails (`server_error` says why).
+    mail server fails (`server_error`) or this host may not send (`objection`).
     """
     now = timezone.now()
+    if why := identity.objection(now):
+        return PumpReport(objection=why)
     server = configured_server()
     admitted = circuit.admits(str(server), now, fingerprint=fingerprint(server))
     if admitted == 0:
@@ -206,7 +209,14 @@ class Pump:
         elif now - self._claimed_at > 2:
             self._size = max(self._size // 2, settings.DELIVERY["connections"])
         self._claimed_at = now
-        claims = claim(self.lease, size=self._size, now=timezone.now(), only=self.runs)
+        try:
+            claims = claim(
+                self.lease, size=self._size, now=timezone.now(), only=self.runs
+            )
+        except identity.NotOurs:
+            self.report.objection = identity.objection(timezone.now())
+            self._drain()
+            return
         self._is_dry = not claims
         if self._is_dry:
             self._nothing_due_until = now + _COMMIT_EVERY

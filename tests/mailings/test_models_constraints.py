@@ -23,6 +23,7 @@ from mailings.models import (
     ClientList,
     Delivery,
     EndCount,
+    Installation,
     Mailing,
     Run,
 )
@@ -198,6 +199,13 @@ VIOLATIONS: dict[str, list[Violation]] = {
     ],
     "canary_is_alone": [
         lambda alice: Canary.objects.create(pk=2),
+    ],
+    "installation_is_alone": [
+        lambda alice: Installation.objects.create(pk=2),
+    ],
+    "installation_is_held_by_a_host": [
+        lambda alice: Installation.objects.create(pk=1, held_at=timezone.now()),
+        lambda alice: Installation.objects.create(pk=1, held_by_host="mail-1"),
     ],
 }
 

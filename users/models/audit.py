@@ -46,6 +46,7 @@ class AuditEntry(models.Model):
         MAILING_RELEASED = "mailing_released", _("released a mailing")
         MAILING_DELETED = "mailing_deleted", _("deleted a mailing")
         RETRIED = "retried", _("had the failed tried again")
+        INSTALLATION_CONFIRMED = "confirmed", _("confirmed where mail is sent from")
         CLIENT_DELETED = "client_deleted", _("deleted a client")
         LIST_DELETED = "list_deleted", _("deleted a client list")
         MESSAGE_DELETED = "message_deleted", _("deleted a message")

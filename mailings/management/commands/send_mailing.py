@@ -54,6 +54,8 @@ class Command(ServiceCommand):
         try:
             if options["dry_run"]:
                 return dry_run(mailing)
+            if objection := delivery.objection(timezone.now()):
+                raise CommandError(objection)
             run = lifecycle.send_now(mailing, now=timezone.now())
         except lifecycle.NotPossible as error:
             raise CommandError(str(error)) from error
@@ -135,6 +137,8 @@ def _trouble(run: Run, report: delivery.PumpReport) -> str:
         return "The mailing may not be sent any more: paused, held, blocked or stopped."
     if shutdown.requested():
         return f"Interrupted: {run.open_deliveries} are still to be sent."
+    if report.objection:
+        return report.objection
     if report.server_error is not None:
         return f"The mail server does not take mail: {report.server_error}"
     return ""
