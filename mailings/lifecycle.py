@@ -198,7 +198,8 @@ def send_soon(mailing: Mailing, *, by: User) -> Run:
     if run is None:
         raise NotPossible(_("There is nothing left to send."))
     schedules.wake()
-    logger.info("Run %s was asked for by %s.", run.pk, by.pk)
+    about = {"run": run.pk, "mailing": mailing.pk}
+    logger.info("Sending was asked for by user %s.", by.pk, extra=about)
     return run
 
 
@@ -242,7 +243,7 @@ def _begin_if_possible(mailing: Mailing, now: datetime) -> bool:
     try:
         return begin_due(mailing, now=now) is not None
     except (DatabaseError, ArithmeticError, LookupError, TypeError, ValueError):
-        logger.exception("Mailing %s could not be begun.", mailing.pk)
+        logger.exception("A mailing could not be begun.", extra={"mailing": mailing.pk})
         return False
 
 

@@ -120,6 +120,18 @@ def changed(owner: int) -> None:
         cache.set(_generation_key(each), secrets.token_hex(6), _GENERATION)
 
 
+def is_up() -> bool:
+    """What is put there is found again."""
+    key, word = f"up:{secrets.token_hex(6)}", secrets.token_hex(6)
+    try:
+        cache.set(key, word, 10)
+        found = cache.get(key)
+        cache.delete(key)
+    except OSError:
+        return False
+    return bool(found == word)
+
+
 def _key(name: str, reader: int, owner: int, question: object) -> str:
     generation = cache.get_or_set(
         _generation_key(owner), lambda: secrets.token_hex(6), _GENERATION

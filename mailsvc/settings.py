@@ -232,6 +232,8 @@ DJANGO_TABLES2_TEMPLATE = "django_tables2/bootstrap5-responsive.html"
 
 # --- Browser security ---------------------------------------------------------
 
+# Who asks from this machine needs no TLS.
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
@@ -319,6 +321,13 @@ Q_CLUSTER = {
     "log_level": "INFO",
 }
 
+# --- Being watched ------------------------------------------------------------
+
+# Who names it may read /metrics, and the details of /readyz, from anywhere.
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")
+
+LOG_FORMAT = env.str("LOG_FORMAT", "text")  # or json
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -327,9 +336,15 @@ LOGGING = {
             "class": "mailsvc.logs.OneLineFormatter",
             "format": "{asctime} {levelname} {name} {context}{message}",
             "style": "{",
+        },
+        "json": {"class": "mailsvc.logs.JsonFormatter"},
+    },
+    "handlers": {
+        "stderr": {
+            "class": "mailsvc.logs.PatientHandler",
+            "formatter": "json" if LOG_FORMAT == "json" else "line",
         }
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "loggers": {
         name: {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", "WARNING")}
         for name in ("mailsvc", "users", "mailings", "reports", "django-q", "django")

@@ -6,6 +6,8 @@ from reports.views import (
     audit,
     dashboard,
     details,
+    health,
+    installation,
     mailing,
     overview,
     retry,
@@ -16,6 +18,9 @@ from reports.views import (
 app_name = "reports"
 
 urlpatterns = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
     path("reports/", overview.OverviewPage.as_view(), name="overview"),
     path("reports/mailings/<int:pk>/", mailing.MailingReport.as_view(), name="mailing"),
     path(
@@ -83,6 +88,11 @@ urlpatterns = [
         "manage/users/<int:pk>/history/",
         users.UserHistoryPage.as_view(),
         name="manage-user-history",
+    ),
+    path(
+        "manage/installation/",
+        installation.InstallationPage.as_view(),
+        name="manage-installation",
     ),
     path("manage/audit/", audit.AuditPage.as_view(), name="manage-audit"),
 ]

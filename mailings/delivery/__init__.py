@@ -21,6 +21,7 @@ The engine: models and SMTP. It knows no request, no form and no Django-Q2.
     identity  is this our database, and as we left it?
     recover   what dead pumps left
     closing   what is over
+    forecast  what would go out by itself
     reopen    what is tried once more because somebody asked
     work      what there is to do
     books     the figures of a run
@@ -30,6 +31,7 @@ The engine: models and SMTP. It knows no request, no form and no Django-Q2.
 """
 
 from mailings.delivery.closing import cancel, close, end_waiting, finish
+from mailings.delivery.forecast import Prospect, forecast
 from mailings.delivery.identity import confirm, hold, objection
 from mailings.delivery.plan import begin_due_run, begin_run, closing_time
 from mailings.delivery.pump import PumpReport, pump
@@ -39,6 +41,7 @@ from mailings.delivery.statistics import rebuild as rebuild_statistics
 from mailings.delivery.work import has_work, next_due_at, seat_is_free
 
 __all__ = [
+    "Prospect",
     "PumpReport",
     "begin_due_run",
     "begin_run",
@@ -48,6 +51,7 @@ __all__ = [
     "confirm",
     "end_waiting",
     "finish",
+    "forecast",
     "has_work",
     "hold",
     "next_due_at",

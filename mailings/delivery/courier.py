@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -93,7 +94,10 @@ class Courier:
         self._end: asyncio.Event
         self._loop = asyncio.new_event_loop()
         self._started = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
+        # In the pump's context: its lines of the log name the lease, and these do, too.
+        self._thread = threading.Thread(
+            target=copy_context().run, args=(self._run,), name="courier", daemon=True
+        )
 
     # --- called by the pump's thread ---
 
@@ -206,7 +210,9 @@ class Courier:
                     self._give_back(letter)
                     self._give_up(str(reason))
                 except Exception as error:
-                    logger.exception("A connection's task failed.")
+                    logger.exception(
+                        "A connection's task failed.", extra=_named(letter)
+                    )
                     self._account_for(letter, error)
                     self._give_up(str(error) or type(error).__name__)
                 if self.failure:
@@ -370,3 +376,8 @@ async def _if_usable(connection: Connection | None) -> Connection | None:
         return connection
     await connection.close()
     return None
+
+
+def _named(letter: Letter) -> dict[str, object]:
+    """The fields of the log that tell which letter it is."""
+    return {"run": letter.run_id, "delivery": letter.delivery_id}

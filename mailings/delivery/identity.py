@@ -24,8 +24,8 @@ from mailings.models.installation import new_key
 
 logger = logging.getLogger(__name__)
 
-# Hosts that are up beat each minute. So long a newcomer is nothing to speak of.
-_ALIVE_WITHIN = timedelta(seconds=150)
+# Hosts that are up beat each minute: so long a newcomer is nothing to speak of.
+PATIENCE = timedelta(seconds=150)
 
 
 class NotOurs(Exception):
@@ -99,7 +99,7 @@ def _beat(now: datetime) -> bool:
     return True
 
 
-def hold(now: datetime, *, patience: timedelta = _ALIVE_WITHIN) -> Hold | None:
+def hold(now: datetime, *, patience: timedelta = PATIENCE) -> Hold | None:
     """
     Why nothing is sent; None if all is well. Reads only.
 
@@ -108,15 +108,12 @@ def hold(now: datetime, *, patience: timedelta = _ALIVE_WITHIN) -> Hold | None:
     installation = Installation.objects.first()
     if installation is None:
         return None
-    admitted = installation.hosts.filter(admitted_at__isnull=False)
-    last_beat = admitted.aggregate(last=Max("beat_at"))["last"]
+    last_beat = installation.hosts.aggregate(last=Max("beat_at"))["last"]
     if installation.held_at is not None:
         by = installation.held_by_host
         return Hold(installation.held_at, by, is_older=True, last_beat=last_beat)
-    waiting = installation.hosts.filter(
-        admitted_at=None, beats_at_arrival__gte=_beats_of(installation)
-    ).first()
-    if waiting is None or (last_beat and now - last_beat < patience):
+    waiting = installation.hosts.left_waiting(now - patience).first()
+    if waiting is None:
         return None
     at = waiting.arrived_at
     return Hold(at, waiting.name, is_older=False, last_beat=last_beat)
@@ -147,18 +144,18 @@ def _is_admitted(now: datetime) -> bool:
     if mine is None:
         mine = _arrival(installation, own, now)
     if mine.admitted_at is None:
-        is_first = not installation.hosts.filter(admitted_at__isnull=False).exists()
+        is_first = not installation.hosts.admitted().exists()
         if not is_first and _beats_of(installation) <= mine.beats_at_arrival:
             return False
         Host.objects.filter(pk=mine.pk).update(admitted_at=now)
-        logger.info("Host %s is admitted to installation %s.", mine, installation)
+        logger.info("Admitted to this database.", extra={"host": mine.key})
     return _beat(now)
 
 
 def _hold(installation: Installation, own: Identity, now: datetime) -> None:
     logger.error(
-        "The database is older than what host %s has done with it: sending is held.",
-        own.host,
+        "The database is older than what was sent with it: sending is held.",
+        extra={"host": own.host},
     )
     Installation.objects.filter(pk=installation.pk).update(
         held_at=now, held_by_host=journal.host()
@@ -170,7 +167,7 @@ def _arrival(installation: Installation, own: Identity | None, now: datetime) ->
     if own is None:
         own = Identity(installation.key, new_key())
         identity_file.create(_path_of(installation.key), own)
-    logger.warning("Host %s is new to installation %s.", own.host, installation)
+    logger.info("New to this database.", extra={"host": own.host})
     return Host.objects.create(
         installation=installation,
         key=own.host,

@@ -43,6 +43,16 @@ def begin_due_run(mailing: Mailing, now: datetime) -> Run | None:
     return begin_run(mailing, newest, now) if made_up else None
 
 
+def due_occurrence(mailing: Mailing, now: datetime) -> datetime | None:
+    """The occurrence for which `begin_due_run` would begin a run now, if for any."""
+    if not mailing.is_live or not mailing.is_window_open(now):
+        return None
+    missed = _missed_occurrences(mailing, now)
+    if not missed or not _may_be_made_up(mailing, missed[-1], now):
+        return None
+    return missed[-1]
+
+
 def _locked(mailing: Mailing) -> Mailing:
     """The mailing as it is now; nobody else begins a run of it meanwhile."""
     return (

@@ -29,6 +29,7 @@ from mailings.delivery.server import configured_server, fingerprint
 from mailings.delivery.smtp import Letter, Server
 from mailings.delivery.suppress import claimed_though_suppressed
 from mailings.models import Lease, Run
+from mailsvc import logs
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +52,10 @@ class PumpReport:
     def count(self, result: Result) -> None:
         name = result.outcome.verdict.value
         setattr(self, name, getattr(self, name) + 1)
+
+    def in_words(self) -> str:
+        names = ("accepted", "refused", "deferred", "unknown")
+        return ", ".join(f"{name} {getattr(self, name)}" for name in names)
 
     @property
     def attempts(self) -> int:
@@ -90,17 +95,19 @@ def pump(
     except outage.AWAY:
         own.close(forget=True)
         raise
-    courier = Courier(
-        server,
-        own,
-        connections=settings.DELIVERY["connections"],
-        timeouts=settings.DELIVERY["timeouts"],
-        batch=settings.DELIVERY["batch"],
-        rests=settings.DELIVERY["rests"],
-        is_probe=admitted == 1,
-    )
-    pumping = Pump(lease, own, courier, server, runs=runs, on_progress=on_progress)
-    pumping.run(stop=stop, deadline=None if budget is None else clock() + budget)
+    with logs.about(lease=lease.pk):
+        courier = Courier(
+            server,
+            own,
+            connections=settings.DELIVERY["connections"],
+            timeouts=settings.DELIVERY["timeouts"],
+            batch=settings.DELIVERY["batch"],
+            rests=settings.DELIVERY["rests"],
+            is_probe=admitted == 1,
+        )
+        pumping = Pump(lease, own, courier, server, runs=runs, on_progress=on_progress)
+        pumping.run(stop=stop, deadline=None if budget is None else clock() + budget)
+        logger.info("Pump ended: %s", pumping.report.in_words())
     return pumping.report
 
 
@@ -236,7 +243,10 @@ class Pump:
             except NotComposed as error:
                 self._keep_not_composed(each, str(error))
             except Exception as error:  # one recipient must not stop the others
-                logger.exception("Delivery %s was not composed.", each.delivery_id)
+                logger.exception(
+                    "A message was not composed.",
+                    extra={"run": each.run_id, "delivery": each.delivery_id},
+                )
                 self._keep_not_composed(each, repr(error))
             else:
                 letters.append(letter)

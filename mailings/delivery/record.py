@@ -5,6 +5,7 @@ The fence: an outcome counts only while the delivery is still leased to the pump
 brings it. What comes too late, or for the second time, changes nothing.
 """
 
+import logging
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -20,6 +21,8 @@ from mailings.delivery.retry import next_attempt
 from mailings.delivery.statistics import count_attempts, count_ends
 from mailings.delivery.suppress import suppress_refused
 from mailings.models import Attempt, Delivery, Lease, Mailing, Run
+
+logger = logging.getLogger(__name__)
 
 _chance = random.Random()  # noqa: S311 - spreads retries, guards no secret
 
@@ -92,6 +95,7 @@ def record(
         {result.delivery_id: result.outcome for result in counted}, now=now
     )
     _move(fates, suppressed)
+    _tell(attempts)
     count_attempts(attempts)  # after the books: their rows are the lock
     count_ends(_ends(fates, suppressed))
     return len(counted)
@@ -116,6 +120,29 @@ def _runs_of(rows: Iterable[_Row]) -> dict[int, _Run]:
     runs = Run.objects.filter(pk__in={row.run_id for row in rows})
     values = runs.values_list("pk", "closes_at", "mailing__when_unknown")
     return {run.pk: run for run in map(_Run._make, values)}
+
+
+def _tell(attempts: Iterable[Attempt]) -> None:
+    """
+    A line each, for who looks for something: the rows tell it all. Without the reply,
+    in which servers like to repeat the recipient's address.
+    """
+    if not logger.isEnabledFor(logging.DEBUG):
+        return
+    for one in attempts:
+        logger.debug(
+            "Attempt: %s at %s, %s %s, %d ms",
+            one.outcome,
+            one.phase,
+            one.code or "no code",
+            one.enhanced_code or "-",
+            one.duration_ms,
+            extra={
+                "run": one.run_id,
+                "delivery": one.delivery_id,
+                "attempt": one.number,
+            },
+        )
 
 
 def not_composed(text: str) -> Outcome:

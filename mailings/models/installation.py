@@ -1,9 +1,10 @@
 """Whose database this is, and who works on it: `delivery/identity.py` has the rules."""
 
 import secrets
+from datetime import datetime
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, Q, Subquery
 from django.utils.translation import gettext_lazy as _
 
 
@@ -39,6 +40,21 @@ class Installation(models.Model):
         return self.key
 
 
+class HostQuerySet(models.QuerySet["Host"]):
+    def admitted(self) -> "HostQuerySet":
+        return self.filter(admitted_at__isnull=False)
+
+    def left_waiting(self, since: datetime) -> "HostQuerySet":
+        """Not admitted, and no other was seen at work since they came, nor `since`."""
+        everybody = Host.objects.order_by().values("installation")
+        beats = everybody.annotate(total=models.Sum("beats")).values("total")
+        return self.filter(
+            ~Exists(Host.objects.filter(beat_at__gt=since)),
+            admitted_at=None,
+            beats_at_arrival__gte=Subquery(beats),
+        )
+
+
 class Host(models.Model):
     """
     One directory of files (`VAR_DIR`) that works on this database, or wants to.
@@ -57,6 +73,8 @@ class Host(models.Model):
     admitted_at = models.DateTimeField(_("admitted"), null=True)
     beats = models.PositiveBigIntegerField(default=0)
     beat_at = models.DateTimeField(_("last at work"), null=True)
+
+    objects = HostQuerySet.as_manager()
 
     class Meta:
         default_permissions = ()

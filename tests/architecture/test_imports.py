@@ -73,8 +73,15 @@ MAY_IMPORT = {
     ),
     "mailings.badges": _MODELS,
     "mailings.outbox": _BELOW,
-    # Shows whether a worker is alive.
-    "mailings.templatetags": (*_SCREEN, "mailings.schedules"),
+    "mailings.condition": (*_MODELS, "mailings.delivery"),
+    "mailings.confirming": (
+        *_MODELS,
+        "mailings.lifecycle",
+        "mailings.schedules",
+        "mailings.delivery",
+    ),
+    # Shows how the installation does.
+    "mailings.templatetags": (*_SCREEN, "mailings.condition"),
     "mailings.forms": _SCREEN,
     "mailings.tables": _SCREEN,
     "mailings.filters": _SCREEN,
@@ -95,7 +102,7 @@ MAY_IMPORT = {
     # Reads only: no verbs.
     "reports": (
         *_SCREEN,
-        "mailings.schedules",
+        "mailings.condition",
         "mailings.management.lookups",
         "mailings.delivery.circuit",
         "mailings.delivery.statistics",
@@ -111,8 +118,11 @@ MAY_IMPORT = {
         "mailings.tables",
         "mailings.lifecycle",
         "mailings.retrying",
+        "mailings.confirming",
         "mailings.departure",
         "mailings.delivery.server",  # its name
+        "mailings.delivery.forecast",
+        "mailings.delivery.identity",
         "reports",
     ),
 }
@@ -150,6 +160,7 @@ DOORS = {
     "aiosmtpd": {"mailsvc.management.commands.mailcatcher": ""},
     "simple_history": {"users.history": ""},
     "nh3": {"mailings.html": ""},
+    "prometheus_client": {"reports.metrics": ""},
     "environ": {"mailsvc.settings": ""},
 }
 

@@ -11,8 +11,8 @@ from users import permissions
 from users.models import User
 from users.permissions import Level
 
-# Session and user; the worker's badge; the permissions of the user and of the user's
-# groups, once a page.
+# Session and user; how the installation does; the permissions of the user and of the
+# user's groups, once a page.
 FRAME = 2 + 1 + 2
 
 
