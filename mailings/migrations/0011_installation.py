@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('mailings', '0008_history'),
+        ('mailings', '0010_pause_reason_and_policies'),
     ]
 
     operations = [
