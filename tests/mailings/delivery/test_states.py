@@ -322,7 +322,11 @@ def explore(owner: User, *, examples: int, steps: int) -> None:
 
 
 def test_no_order_of_events_loses_or_doubles_anybody(alice: User) -> None:
-    """Y7: and recovery may be killed half-way, as often as it likes."""
+    """
+    Y7. Anything in any order, and recovery is killed half-way again and again.
+
+    The books balance after every step, nobody is lost, nobody gets it twice unasked.
+    """
     explore(alice, examples=40, steps=20)
 
 

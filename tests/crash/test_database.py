@@ -102,7 +102,12 @@ def test_a_database_that_cannot_be_reached_is_waited_for(
     pump: Pump,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Y12: unreachable in mid-run; nothing new is sent meanwhile, then it is clean."""
+    """
+    Y12. PostgreSQL can't be reached in the middle of a run.
+
+    What the connections have in hand is finished and kept, nothing new is handed over;
+    when it is back, all goes on. Nobody is lost, doubled or in doubt.
+    """
     smtp_server.delay = 0.01
     run = given_run(RECIPIENTS)
     trouble = Trouble(smtp_server, caplog, begin=proxy.cut, end=proxy.mend)
@@ -114,7 +119,11 @@ def test_a_database_that_cannot_be_reached_is_waited_for(
 def test_a_commit_whose_answer_is_lost_is_repeated_without_harm(
     proxy: Proxy, smtp_server: SmtpServer, given_run: GivenRun, pump: Pump
 ) -> None:
-    """Y13: a commit succeeds and nobody hears of it: claims, outcomes, a return."""
+    """
+    Y13. A commit succeeds and its answer is lost: of claims, of outcomes, of returns.
+
+    Each is repeated, and what was done already is not done again.
+    """
     smtp_server.script["rcpt"] = {"c7@example.com": reply(550, "5.1.1 No such user")}
     run = given_run(40)
     changes = 0
@@ -141,7 +150,11 @@ def test_a_network_that_says_nothing_ends_with_the_lease(
     pump: Pump,
     settings: Any,
 ) -> None:
-    """Y12: half-open; the pump hangs in a statement, and sends as long as it may."""
+    """
+    Y12. The network swallows everything and the pump hangs in a statement.
+
+    Sending ends with the lease, which nobody can renew; afterwards all goes on.
+    """
     settings.DELIVERY = {**settings.DELIVERY, "lease": 2.0}
     smtp_server.delay = 0.2  # 8 connections: 40 a second
     run = given_run(RECIPIENTS)
@@ -184,7 +197,11 @@ def test_a_database_that_another_has_locked_is_waited_for(
     pump: Pump,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Y14: SQLite is locked by a long writer; the pump waits, then it is clean."""
+    """
+    Y14. Another process keeps SQLite locked for long.
+
+    As Y12: nothing new is handed over, then all goes on.
+    """
     smtp_server.delay = 0.01
     run = given_run(RECIPIENTS)
     writer = sqlite3.connect(impatient_sqlite, isolation_level=None)
@@ -207,7 +224,11 @@ def test_a_full_disk_is_waited_for(
     pump: Pump,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Y16: no space for the database; nothing is broken, and it goes on with space."""
+    """
+    Y16. The disk has no space for the database.
+
+    The log says so, nothing is corrupted, and with space all goes on by itself.
+    """
     smtp_server.delay = 0.01
     run = given_run(RECIPIENTS)
     raw = connection.connection
@@ -241,7 +262,11 @@ def test_a_full_disk_is_waited_for(
 def test_who_is_told_to_stop_waits_no_longer_and_recovery_does_the_rest(
     smtp_server: SmtpServer, given_run: GivenRun, pump: Pump
 ) -> None:
-    """Y12: the end is asked for while the database is away; the journal has it all."""
+    """
+    Y12. The worker is stopped while the database is away.
+
+    It ends at once; the journal has what was received, and recovery writes it down.
+    """
     run = given_run(RECIPIENTS)
     is_away = False
 
