@@ -268,15 +268,17 @@ def test_a_wrong_number_of_seconds_is_wrong_use(mailing: Mailing, seconds: str) 
 def test_a_dry_run_shows_whom_and_what(
     mailing: Mailing, smtp_server: SmtpServer
 ) -> None:
-    assert send(mailing, "--dry-run").data == {
+    data = send(mailing, "--dry-run").data
+    assert data.pop("text").startswith("Dear Anna <anna@example.com>!\n\n--\n")
+    assert data == {
         "mailing": mailing.pk,
         "dry_run": True,
         "recipients": 3,
+        "suppressed": 0,
         "first": ["anna@example.com", "ben@example.com", "max@example.com"],
         "subject": "Hi Anna",
-        "text": "Dear Anna <anna@example.com>!",
     }
-    assert call("send_mailing", mailing.pk, "--dry-run").out == (
+    assert call("send_mailing", mailing.pk, "--dry-run").out.startswith(
         "Would be sent to 3:\n"
         "Anna <anna@example.com>\n"
         "Ben <ben@example.com>\n"
@@ -285,6 +287,16 @@ def test_a_dry_run_shows_whom_and_what(
         "Subject: Hi Anna\n"
         "\n"
         "Dear Anna <anna@example.com>!\n"
+    )
+
+
+def test_a_dry_run_leaves_out_who_is_suppressed(mailing: Mailing) -> None:
+    recipes.suppression(mailing.owner, email="ben@example.com")
+    data = send(mailing, "--dry-run").data
+    assert (data["recipients"], data["suppressed"]) == (2, 1)
+    assert data["first"] == ["anna@example.com", "max@example.com"]
+    assert "Suppressed addresses, left out: 1\n" in (
+        call("send_mailing", mailing.pk, "--dry-run").out
     )
 
 
