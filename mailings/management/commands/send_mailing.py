@@ -134,7 +134,7 @@ def _trouble(run: Run, report: delivery.PumpReport) -> str:
     if not run.is_open:
         return ""
     if not _is_live(run):
-        return "The mailing may not be sent any more: paused, held, blocked or stopped."
+        return _standstill(Mailing.objects.get(pk=run.mailing_id))
     if shutdown.requested():
         return f"Interrupted: {run.open_deliveries} are still to be sent."
     if report.objection:
@@ -142,6 +142,12 @@ def _trouble(run: Run, report: delivery.PumpReport) -> str:
     if report.server_error is not None:
         return f"The mail server does not take mail: {report.server_error}"
     return ""
+
+
+def _standstill(mailing: Mailing) -> str:
+    if mailing.pause_reason:
+        return f"Paused, the mail server refuses the message: {mailing.pause_reason}"
+    return "The mailing may not be sent any more: paused, held, blocked or stopped."
 
 
 def _wait_for_more(run: Run, until: float | None) -> bool:

@@ -150,6 +150,17 @@ def test_a_dead_server_is_a_failure_and_nobody_is_lost(
     assert (called.data["pending"], called.data["attempts"]) == (3, 0)
 
 
+def test_a_message_that_is_refused_for_all_ends_the_waiting(
+    mailing: Mailing, alice: User, smtp_server: SmtpServer
+) -> None:
+    mailing.clients.add(*recipes.clients(alice, 40))
+    smtp_server.script["dot"] = reply(554, "5.7.1 Spam")
+    called = send(mailing, "--wait")
+    words = "Paused, the mail server refuses the message: 554 5.7.1 Spam"
+    assert called.failure == words
+    assert called.data["refused"] + called.data["pending"] == 43
+
+
 def test_a_request_to_stop_is_followed(
     mailing: Mailing, smtp_server: SmtpServer
 ) -> None:
