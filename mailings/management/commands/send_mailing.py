@@ -137,11 +137,7 @@ def _trouble(run: Run, report: delivery.PumpReport) -> str:
         return _standstill(Mailing.objects.get(pk=run.mailing_id))
     if shutdown.requested():
         return f"Interrupted: {run.open_deliveries} are still to be sent."
-    if report.objection:
-        return report.objection
-    if report.server_error is not None:
-        return f"The mail server does not take mail: {report.server_error}"
-    return ""
+    return report.trouble
 
 
 def _standstill(mailing: Mailing) -> str:

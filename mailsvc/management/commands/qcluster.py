@@ -151,14 +151,18 @@ class Command(qcluster.Command):  # type: ignore[misc] # django_q has no types
             self._end(worker)
             return
         if not worker.is_asked_to_stop:
-            self.stdout.write("The worker is ready.")
-            self.stdout.flush()
+            self._say("The worker is ready.")
         worker.watch()
         shutdown.request()
         if worker.is_asked_to_stop:
             self._end(worker)
         else:
             self._start_anew(worker)
+
+    def _say(self, words: str) -> None:
+        with suppress(OSError):  # the disk with the log is full: no reason to end
+            self.stdout.write(words)
+            self.stdout.flush()
 
     def _reach_database(self, *, ring: bool) -> None:
         try:
@@ -178,7 +182,7 @@ class Command(qcluster.Command):  # type: ignore[misc] # django_q has no types
 
     def _end(self, worker: Worker) -> None:
         if worker.finish(grace=worker.grace):
-            self.stdout.write("The worker has ended.")
+            self._say("The worker has ended.")
             return
         if worker.sentinel.exitcode == -signal.SIGTERM:
             logger.warning(
@@ -198,5 +202,6 @@ class Command(qcluster.Command):  # type: ignore[misc] # django_q has no types
         if worker.is_asked_to_stop:
             return
         time.sleep(1)  # not a full-speed loop, if that is to be its fate
-        self.stdout.flush()
+        with suppress(OSError):
+            self.stdout.flush()
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - ourselves
