@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any, cast
 
 from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Sum
@@ -11,6 +11,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import get_conditional_response
+from django.utils.functional import cached_property
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.views.generic.detail import BaseDetailView
@@ -191,11 +192,18 @@ class RunReport(_OfRun, _Report):
         version: object | None = self.object.version()
         return version
 
+    @cached_property
+    def periods(self) -> dict[datetime, dict[str, int]]:
+        return statistics.by_period(self.runs())
+
     def series(self) -> Iterable[tuple[date, dict[str, int]]]:
-        return statistics.by_period(self.runs()).items()
+        return self.periods.items()
 
     def _figures(self) -> dict[str, Any]:
-        return super()._figures() | {"run": self.object}
+        figures = super()._figures()
+        span = figures["span"]
+        per_minute = span and span.per_minute(self.periods)
+        return figures | {"run": self.object, "per_minute": per_minute}
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         run = self.object
