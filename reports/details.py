@@ -151,7 +151,7 @@ class MailingAttemptTable(AttemptLogTable):
     )
 
     class Meta(AttemptLogTable.Meta):
-        sequence = ("started_at", "run", "...")
+        sequence = ("started_at", "email", "full_name", "run", "...")
 
 
 class RecipientTable(BoundedTable, DeliveryTable):
