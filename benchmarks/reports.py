@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -195,7 +195,9 @@ def all_pages() -> Iterator[Page]:
     overview = "/reports/"
     yield Page("overview, manager", manager, overview)
     yield Page("  sorted by refused", manager, f"{overview}?sort=-sum_refused")
-    yield Page("  running, by success", manager, f"{overview}?status=running&sort=success")
+    yield Page(
+        "  running, by success", manager, f"{overview}?status=running&sort=success"
+    )
     yield Page("  one owner's", manager, f"{overview}?owner=owner7@")
     yield Page("  of one day", manager, f"{overview}?since={day}&until={day}")
     yield Page("overview, owner", owner, overview)
@@ -345,10 +347,12 @@ def in_a_process(
 def surroundings(
     options: argparse.Namespace, server: str
 ) -> Iterator[tuple[Path, dict[str, str]]]:
-    """A directory, a database and a cache that nobody else uses."""
+    """A directory, a database and a cache of one's own; SQLite if no server."""
     with (
         tempfile.TemporaryDirectory(prefix="mailsvc-benchmark-") as name,
-        postgres.database(server) as url,
+        postgres.database(server)
+        if server
+        else nullcontext(f"sqlite:///{name}/db.sqlite3") as url,
     ):
         cache = options.cache_url
         sign = "&" if "?" in cache else "?"

@@ -85,6 +85,7 @@ class _Report(DetailPage):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         version = self.version()
+        report: str
         if version is None:
             kept, report = None, self._rendered()
         else:
@@ -139,15 +140,15 @@ class MailingReport(_OfMailing, _Report):
         """With the sums of the runs, and what tells whether these may still move."""
         sums = {f"sum_{name}": Sum(f"runs__{name}", default=0) for name in COUNTERS}
         is_open = Q(runs__state__in=[Run.State.PLANNING, Run.State.SENDING])
-        return (
-            super()
-            .get_queryset()
-            .annotate(
+        rows: QuerySet[Any] = super().get_queryset()
+        return cast(
+            "QuerySet[Any]",
+            rows.annotate(
                 **sums,
                 run_count=Count("runs"),
                 open_runs=Count("runs", filter=is_open),
                 last_finished=Max("runs__finished_at"),
-            )
+            ),
         )
 
     def books(self) -> dict[str, Any]:
@@ -182,7 +183,8 @@ class RunReport(_OfRun, _Report):
     def get_queryset(self) -> "QuerySet[Any]":
         changeable = Mailing.objects.changeable_by(self.user)
         may_change = Exists(changeable.filter(pk=OuterRef("mailing")))
-        return super().get_queryset().annotate(may_change=may_change)
+        rows: QuerySet[Any] = super().get_queryset().annotate(may_change=may_change)
+        return rows
 
     def books(self) -> dict[str, Any]:
         books: dict[str, Any] = self.object.ledger()
