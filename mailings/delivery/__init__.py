@@ -3,6 +3,7 @@ The engine: models and SMTP. It knows no request, no form and no Django-Q2.
 
     plan      a due occurrence becomes a run and its deliveries
     claim     deliveries are leased in batches, fairly
+    skeleton  texts with blanks, encoded but for the blanks, pure
     compose   a run's snapshot becomes the bytes for one recipient
     courier   several connections at work, in a thread of their own
     smtp      one connection's conversation; says what happened, decides nothing

@@ -6,11 +6,9 @@ parts are filled in. Texts travel as base64 (RFC 2045 6.8), so that neither long
 nor dots at line starts nor 8-bit characters can meet an SMTP server.
 """
 
-import base64
 import contextlib
 import re
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import format_datetime, parseaddr
 from html import escape
@@ -18,14 +16,25 @@ from html import escape
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from mailings import placeholders
+from mailings.delivery.skeleton import (
+    WORD_BYTES,
+    Body,
+    Header,
+    encoded_words,
+    is_plain,
+)
 from mailings.delivery.smtp import Letter
 from mailings.models import Run
 from mailsvc.validators import one_line, validate_mailbox
 
 _ATOM_TEXT = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
-# An encoded-word is at most 75 characters (RFC 2047 2); 45 bytes make 60 of base64.
-_WORD_BYTES = 45
+_PLAIN, _HTML = (
+    (
+        f'Content-Type: text/{subtype}; charset="utf-8"\r\n'
+        "Content-Transfer-Encoding: base64\r\n\r\n"
+    ).encode()
+    for subtype in ("plain", "html")
+)
 
 
 class NotComposed(Exception):
@@ -69,11 +78,22 @@ class Composer:
         name, self._sender = parseaddr(sender)
         self._domain = self._sender.rpartition("@")[2]
         self._text = text
-        self._subject = placeholders.split(one_line(text.subject))
-        self._body = placeholders.split(_crlf(text.body))
-        self._html = placeholders.split(_crlf(text.body_html))
-        self._boundary = f"=_{secrets.token_hex(12)}"
+        known = {
+            "sender_name": one_line(text.sender_name),
+            "sender_email": text.sender_email,
+            "date": text.date,
+        }
+        escaped = {name: escape(value) for name, value in known.items()}
+        self._subject = Header(one_line(text.subject), known)
+        self._body = Body(_crlf(text.body), known)
+        self._html = Body(_crlf(text.body_html), escaped) if text.body_html else None
         self._common = self._common_headers(text.sender_name or name)
+        boundary = f"=_{secrets.token_hex(12)}"
+        self._start = f"--{boundary}\r\n".encode()
+        self._end = f"--{boundary}--\r\n".encode()
+        self._multipart = (
+            f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n'
+        ).encode()
 
     def _common_headers(self, sender_name: str) -> str:
         text = self._text
@@ -100,17 +120,12 @@ class Composer:
             validate_mailbox(email)
         except ValidationError as error:
             raise NotComposed(" ".join(error.messages)) from error
-        values = {
-            "full_name": one_line(full_name),
-            "email": email,
-            "sender_name": one_line(self._text.sender_name),
-            "sender_email": self._text.sender_email,
-            "date": self._text.date,
-        }
+        full_name = one_line(full_name)
+        values = {"full_name": full_name, "email": email}
         head = (
             f"Message-ID: {self.message_id(delivery_id)}\r\n"
             f"To: {mailbox(full_name, email)}\r\n"
-            f"Subject: {encoded(_fill(self._subject, values))}\r\n"
+            f"Subject: {self._subject.filled(values)}\r\n"
             f"{self._common}"
         )
         return Letter(
@@ -118,19 +133,19 @@ class Composer:
             self._text.run_id,
             self._sender,
             email,
-            (head + self._content(values)).encode("ascii"),
+            head.encode("ascii") + self._content(values),
         )
 
-    def _content(self, values: Mapping[str, str]) -> str:
-        plain = _part("plain", _fill(self._body, values))
-        if not self._text.body_html:
+    def _content(self, values: dict[str, str]) -> bytes:
+        plain = _PLAIN + self._body.filled(values)
+        if self._html is None:
             return plain
         escaped = {name: escape(value) for name, value in values.items()}
-        return (
-            f'Content-Type: multipart/alternative; boundary="{self._boundary}"\r\n\r\n'
-            f"--{self._boundary}\r\n{plain}"
-            f"--{self._boundary}\r\n{_part('html', _fill(self._html, escaped))}"
-            f"--{self._boundary}--\r\n"
+        return b"".join(
+            (
+                *(self._multipart, self._start, plain),
+                *(self._start, _HTML, self._html.filled(escaped), self._end),
+            )
         )
 
 
@@ -139,46 +154,12 @@ def mailbox(name: str, email: str) -> str:
     name = one_line(name)
     if not name:
         return f"<{email}>"
-    if name.isascii() and len(name) <= _WORD_BYTES:
+    if is_plain(name) and len(name) <= WORD_BYTES:
         if not _ATOM_TEXT.fullmatch(name):
             name = '"' + re.sub(r'(["\\])', r"\\\1", name) + '"'
     else:
-        name = encoded(name)
+        name = "\r\n ".join(encoded_words(name))
     return f"{name}\r\n <{email}>"
-
-
-def encoded(text: str) -> str:
-    """A header value in ASCII: as it is, or as encoded-words, folded (RFC 2047)."""
-    if text.isascii() and len(text) <= 2 * _WORD_BYTES and "=?" not in text:
-        return text
-    words, word = [], b""
-    for character in text:
-        raw = character.encode("utf-8", "replace")
-        if len(word) + len(raw) > _WORD_BYTES:
-            words.append(word)
-            word = b""
-        word += raw
-    words.append(word)
-    return "\r\n ".join(
-        f"=?utf-8?b?{base64.b64encode(word).decode()}?=" for word in words
-    )
-
-
-def _fill(pieces: list[str], values: Mapping[str, str]) -> str:
-    """Joins what `placeholders.split` cut: the odd places are names."""
-    if len(pieces) == 1:
-        return pieces[0]
-    return "".join(
-        values[piece] if index % 2 else piece for index, piece in enumerate(pieces)
-    )
-
-
-def _part(subtype: str, text: str) -> str:
-    body = base64.encodebytes(text.encode("utf-8", "replace")).decode()
-    return (
-        f'Content-Type: text/{subtype}; charset="utf-8"\r\n'
-        "Content-Transfer-Encoding: base64\r\n\r\n" + body.replace("\n", "\r\n")
-    )
 
 
 def _crlf(text: str) -> str:

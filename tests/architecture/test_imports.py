@@ -147,6 +147,7 @@ NO_DATABASE = (
     "mailings.delivery.journal",
     "mailings.delivery.replies",
     "mailings.delivery.retry",
+    "mailings.delivery.skeleton",
     "mailings.delivery.smtp",
 )
 # A type of Django's that happens to live there.

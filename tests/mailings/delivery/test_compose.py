@@ -108,6 +108,11 @@ def test_a_bad_address_is_not_composed(email: str) -> None:
         composer().letter(7, email=email, full_name="X")
 
 
+def test_a_name_that_looks_encoded_is_shown_as_it_was_written() -> None:
+    parsed = read_back(composer(), full_name="=?utf-8?b?QWRtaW4=?=")
+    assert parsed["To"].addresses[0].display_name == "=?utf-8?b?QWRtaW4=?="
+
+
 ANY_TEXT = st.text(st.characters(codec="utf-8"), max_size=200)
 
 
