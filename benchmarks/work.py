@@ -8,15 +8,17 @@ from collections.abc import Iterator
 
 SENDER = "News <news@example.org>"
 SUBJECT = "{{ full_name }}, новинки недели и скидки до конца месяца"
+_GREETING = "Здравствуйте, {{ full_name }}!"
 _PARAGRAPH = (
-    "Здравствуйте, {{ full_name }}! На этой неделе мы получили новые книги, пластинки"
-    " и настольные игры, и хотим, чтобы вы узнали о них первыми. "
+    "На этой неделе мы получили новые книги, пластинки и настольные игры, и хотим,"
+    " чтобы вы узнали о них первыми: цены снижены, доставка по городу бесплатна. "
 )
-TEXT = "\n\n".join([_PARAGRAPH] * 4 + ["Это письмо отправлено на {{ email }}.\n"])
+_WHY = "Это письмо отправлено на {{ email }}."
+TEXT = "\n\n".join([_GREETING, *[_PARAGRAPH] * 4, _WHY]) + "\n"
 HTML = (
-    "<html><body>"
+    f"<html><body><h1>{_GREETING}</h1>\n"
     + f'<p style="font-family: sans-serif; color: #223">{_PARAGRAPH}</p>\n' * 8
-    + "<p>Это письмо отправлено на {{ email }}.</p></body></html>\n"
+    + f"<p>{_WHY}</p></body></html>\n"
 )
 WIRE_BYTES = 6_500  # of such a message, about: what smtp-source is told to send
 

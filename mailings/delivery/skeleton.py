@@ -32,7 +32,7 @@ class Body:
 
     def __init__(self, text: str, known: Mapping[str, str]) -> None:
         first, *others = _cut(text, known)
-        self._first = _literal(_utf8(first), 0)
+        _, self._start, self._rest = _literal(_utf8(first), 0)
         self._names = others[::2]
         self._others = [
             tuple(_literal(raw, missing) for missing in range(3))
@@ -41,10 +41,10 @@ class Body:
 
     def filled(self, values: Mapping[str, str]) -> bytes:
         """Whole lines, each ended by CRLF."""
-        _, lines, rest = self._first
-        parts = [lines]
+        raw = {name: _utf8(value) for name, value in values.items()}
+        parts, rest = [self._start], self._rest
         for name, literal in zip(self._names, self._others, strict=True):
-            rest += _utf8(values[name])
+            rest += raw[name]
             head, lines, tail = literal[-len(rest) % 3]
             rest += head
             if len(rest) % 3 == 0:  # else the literal is too short for that
@@ -115,6 +115,8 @@ def _literal(raw: bytes, missing: int) -> _Literal:
 
 
 def _lines(raw: bytes) -> bytes:
+    if len(raw) <= _LINE_BYTES:  # all that there is between two literals, mostly
+        return b2a_base64(raw, newline=False) + b"\r\n" if raw else b""
     starts = range(0, len(raw), _LINE_BYTES)
     return b"".join(
         b2a_base64(raw[start : start + _LINE_BYTES], newline=False) + b"\r\n"
