@@ -6,7 +6,9 @@ The engine: models and SMTP. It knows no request, no form and no Django-Q2.
     skeleton  texts with blanks, encoded but for the blanks, pure
     compose   a run's snapshot becomes the bytes for one recipient
     courier   several connections at work, in a thread of their own
+    wire      its bytes and its replies
     smtp      one connection's conversation; says what happened, decides nothing
+    pipelining  envelopes in one flight; knows commands and replies, no socket
     replies   what a reply means: the table, pure
     journal   what was handed over, on disk, so that a kill leaves little doubt
     record    outcomes, attempts and books in one transaction, fenced by the lease

@@ -59,11 +59,13 @@ class Courier:
         connections: int,
         timeouts: Mapping[str, float],
         batch: int,
+        pipelining: bool = True,
     ) -> None:
         self._server = server
         self._journal = journal
         self._timeouts = timeouts
         self._batch = batch
+        self._pipelining = pipelining
         self._letters: deque[Letter] = deque()
         self._breaks: Counter[int] = Counter()
         self._takings = Takings()
@@ -169,16 +171,19 @@ class Courier:
             await self._welcome.wait()
         connection: Connection | None = None
         proven = False  # has served since it was opened, or since it last failed
+        ahead: list[Letter] = []  # one at most: taken, as its envelope has left
         try:
-            while (letter := await self._next_letter()) is not None:
+            while (letter := await self._next_letter(ahead)) is not None:
                 if connection is not None and not connection.is_usable:
                     await connection.close()
                     connection = None
                 try:
                     if connection is None:
-                        connection = await Connection.open(self._server, self._timeouts)
+                        connection = await Connection.open(
+                            self._server, self._timeouts, pipelining=self._pipelining
+                        )
                         self._welcome.set()
-                    await self._hand_over(letter, connection)
+                    await self._hand_over(letter, connection, ahead)
                     proven = True
                 except Failed as failure:
                     self._give_back(letter)
@@ -195,28 +200,40 @@ class Courier:
                 if self.failure:
                     return
         finally:
+            for letter in ahead:
+                self._give_back(letter)
             self._leave()
             if connection is not None:
                 await connection.close()
 
-    async def _next_letter(self) -> Letter | None:
+    async def _next_letter(self, ahead: list[Letter]) -> Letter | None:
+        if ahead:
+            return ahead.pop()
         while not (self._closing or self.failure):
-            with self._lock:
-                if self._letters and clock() < self._lease_until:
-                    self._in_hand += 1
-                    letter = self._letters.popleft()
-                    if len(self._letters) <= self._seats:
-                        self._news.set()  # time to claim more
-                    return letter
-                idle = not self._letters
-            if idle:
+            if (letter := self._take()) is not None:
+                return letter
+            if not self._letters:
                 self._ready.clear()
                 await self._ready.wait()
             else:
                 await asyncio.sleep(0.05)  # until the lease is renewed
         return None
 
-    async def _hand_over(self, letter: Letter, connection: Connection) -> None:
+    def _take(self, *, leave: int = 0) -> Letter | None:
+        """A letter into this seat's hand, if there are more than `leave`."""
+        with self._lock:
+            if len(self._letters) <= leave or clock() >= self._lease_until:
+                return None
+            self._in_hand += 1
+            letter = self._letters.popleft()
+            if len(self._letters) <= 2 * self._seats:
+                self._news.set()  # time to claim more
+            return letter
+
+    async def _hand_over(
+        self, letter: Letter, connection: Connection, ahead: list[Letter]
+    ) -> None:
+        """`ahead` gets the letter that the connection's next words were about."""
         started_at, begun = datetime.now(UTC), time.monotonic()
 
         def before_body() -> None:
@@ -230,7 +247,18 @@ class Courier:
                 raise NotBegun("The lease has run out.")
             self._handed_over.add(letter.delivery_id)
 
-        exchange = await connection.send(letter, before_body=before_body)
+        def following() -> Letter | None:
+            # The last ones are for who has none: nobody waits beside an idle seat.
+            is_over = self._closing or self.failure
+            then = None if is_over else self._take(leave=self._seats)
+            ahead.extend([] if then is None else [then])
+            return then
+
+        exchange = await connection.send(
+            letter, before_body=before_body, following=following
+        )
+        if connection.out_of_step:
+            self._pipelining = False  # for connections that are opened from now on
         verdict = outcome(exchange)
         if not verdict.is_attempt:
             verdict = self._blame(letter, verdict) or verdict

@@ -86,6 +86,7 @@ def pump(
         connections=connections or settings.DELIVERY["connections"],
         timeouts=settings.DELIVERY["timeouts"],
         batch=settings.DELIVERY["batch"],
+        pipelining=settings.DELIVERY["pipelining"],
     )
     pumping = Pump(lease, own, courier, str(server), runs=runs, on_progress=on_progress)
     pumping.run(stop=stop, deadline=None if budget is None else clock() + budget)
