@@ -226,7 +226,7 @@ class Courier:
                 return None
             self._in_hand += 1
             letter = self._letters.popleft()
-            if len(self._letters) <= 2 * self._seats:
+            if len(self._letters) in (self._batch // 2, 2 * self._seats):
                 self._news.set()  # time to claim more
             return letter
 

@@ -108,7 +108,8 @@ class Pump:
         self._server_is_well = False
         self._claiming = self._planning = True
         self._is_dry = False  # nothing was due at the last claim
-        self._claimed_at = self._nothing_due_until = self._look_at = 0.0
+        self._claimed_at = clock()
+        self._nothing_due_until = self._look_at = 0.0
         self._size = 4 * settings.DELIVERY["connections"]
 
     def run(self, *, stop: Callable[[], bool], deadline: float | None) -> None:
@@ -127,8 +128,8 @@ class Pump:
         """Plans, claims, sends and records a little; false when all is done."""
         self._look_around()
         if self._claiming:
+            self._claim()  # first: planning takes longer than a claim lasts
             self._plan()
-            self._claim()
         else:  # a connection may have handed a letter back meanwhile
             self._recall(lambda letter: True)
         self._take_in(self.courier.collect(_COMMIT_EVERY if self._is_busy else 0))
@@ -149,16 +150,19 @@ class Pump:
         self._planning = False
         until = clock() + _PLAN_FOR
         for run_id in runs.order_by("pk").values_list("pk", flat=True):
-            self._nothing_due_until = 0.0
+            self._nothing_due_until, self._is_dry = 0.0, False
             self._planning |= expand(run_id, timezone.now())
             if clock() >= until:  # the lease, and what is sent already, can't wait
                 self._planning = True
                 break
 
     def _claim(self) -> None:
-        """Keeps the courier supplied with what it sends in a second or two."""
+        """
+        Keeps the courier supplied with what it sends in a second or two: while one
+        batch is on its way into the database, another one is on its way out.
+        """
         now = clock()
-        if self.courier.backlog > self._size // 2 or now < self._nothing_due_until:
+        if self.courier.backlog > self._size or now < self._nothing_due_until:
             return
         if now - self._claimed_at < 1:
             self._size = min(2 * self._size, settings.DELIVERY["batch"])
