@@ -24,7 +24,7 @@ test: install-dev ## Run all tests (TESTS="-k word" for some; DATABASE_URL, CACH
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
 	  command -v google-chrome >/dev/null || \
 	  echo "No Chromium is installed here: the browser tests will be skipped."
-	$(BIN)/python -m pytest -n $(WORKERS) -rfEs $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -rfEs $(TESTS)
 
 lint: install-dev ## Check style and form
 	$(BIN)/ruff check .

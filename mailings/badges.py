@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from mailings.models import Attempt, Delivery, Mailing, Run
+from mailings.models import Attempt, Delivery, Mailing, Run, Suppression
 from mailsvc.badges import Badge
 
 _MAILING = {
@@ -27,6 +27,11 @@ _DELIVERY = {
     Delivery.State.SUPPRESSED: ("slash-circle", "secondary"),
     Delivery.State.CANCELLED: ("dash-circle", "secondary"),
 }
+_SUPPRESSION = {
+    Suppression.Kind.UNSUBSCRIBED: ("envelope-slash", "warning"),
+    Suppression.Kind.ADDRESS_REFUSED: ("x-circle", "danger"),
+    Suppression.Kind.BY_HAND: ("slash-circle", "secondary"),
+}
 
 
 def of_mailing(mailing: Mailing) -> list[Badge]:
@@ -36,7 +41,9 @@ def of_mailing(mailing: Mailing) -> list[Badge]:
     if mailing.is_held:
         badges.append(Badge(_("Held"), "lock", "danger", mailing.hold_reason))
     if mailing.is_paused:
-        badges.append(Badge(_("Paused"), "pause-circle", "warning"))
+        badges.append(
+            Badge(_("Paused"), "pause-circle", "warning", mailing.pause_reason)
+        )
     return badges
 
 
@@ -61,7 +68,12 @@ def of_attempt(attempt: Attempt) -> list[Badge]:
     return [Badge(label, *_DELIVERY[Delivery.State(attempt.outcome)])]
 
 
-def of(row: Mailing | Run | Delivery | Attempt) -> list[Badge]:
+def of_suppression(kind: str) -> Badge:
+    found = Suppression.Kind(kind)
+    return Badge(found.label, *_SUPPRESSION[found])
+
+
+def of(row: Mailing | Run | Delivery | Attempt | Suppression) -> list[Badge]:
     match row:
         case Mailing():
             return of_mailing(row)
@@ -71,3 +83,5 @@ def of(row: Mailing | Run | Delivery | Attempt) -> list[Badge]:
             return of_delivery(row)
         case Attempt():
             return of_attempt(row)
+        case Suppression():
+            return [of_suppression(row.kind)]

@@ -15,6 +15,7 @@ from mailings.models import (
     Message,
     MessageUserPermission,
     Run,
+    Suppression,
 )
 from users import managing
 from users.models import User
@@ -62,6 +63,7 @@ def delete_user(user: User, *, by: User, reason: str) -> None:
         reason=Delivery.Reason.CLIENT_DELETED,
     )
     clients.delete()
+    Suppression.objects.owned_by(user).delete()
     ClientList.objects.owned_by(user).delete()
     Message.objects.owned_by(user).filter(mailings=None).delete()
     _take_back_from(user)

@@ -2,15 +2,41 @@
 
 import django_filters
 from django import forms
-from django.db.models import QuerySet
+from django.db.models import Exists, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from mailings.models import Delivery, Mailing, Run
+from mailings.models import Client, Delivery, Mailing, Run, Suppression
+from mailings.models.suppression import against
 from mailsvc.filters import BaseFilter, SearchFilter
 
 
 class ClientFilter(BaseFilter):
     q = SearchFilter("full_name", "email", "comment")
+
+
+class ClientPageFilter(ClientFilter):
+    """The search, and who is written to."""
+
+    suppressed = django_filters.ChoiceFilter(
+        label=_("Mail"),
+        empty_label=_("any"),
+        choices=(("no", _("Gets mailings")), *Suppression.Kind.choices),
+        method="of_kind",
+    )
+
+    def of_kind(
+        self, rows: "QuerySet[Client]", name: str, value: str
+    ) -> "QuerySet[Client]":
+        if value == "no":
+            return rows.exclude(Exists(against("owner")))
+        return rows.filter(Exists(against("owner").filter(kind=value)))
+
+
+class SuppressionFilter(BaseFilter):
+    q = SearchFilter("email", "words", "mailing")
+    kind = django_filters.ChoiceFilter(
+        label=_("Why"), empty_label=_("any"), choices=Suppression.Kind.choices
+    )
 
 
 class ClientListFilter(BaseFilter):
@@ -57,4 +83,9 @@ class DeliveryFilter(BaseFilter):
     q = SearchFilter("full_name", "email")
     state = django_filters.ChoiceFilter(
         label=_("State"), empty_label=_("any"), choices=Delivery.State.choices
+    )
+    reason = django_filters.ChoiceFilter(
+        label=_("Reason"),
+        empty_label=_("any"),
+        choices=[each for each in Delivery.Reason.choices if each[0]],
     )

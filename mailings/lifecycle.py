@@ -74,8 +74,8 @@ def resume(mailing: Mailing, *, by: User) -> None:
     _require_unfinished(mailing)
     if not mailing.is_paused:
         raise NotPossible(_("The mailing is not paused."))
-    mailing.paused_at = None
-    mailing.save(update_fields=["paused_at"])
+    mailing.paused_at, mailing.pause_reason = None, ""
+    mailing.save(update_fields=["paused_at", "pause_reason"])
     _reschedule(mailing)
     audit.record(AuditEntry.Action.MAILING_RESUMED, by=by, on=mailing)
 
@@ -198,7 +198,8 @@ def send_soon(mailing: Mailing, *, by: User) -> Run:
     if run is None:
         raise NotPossible(_("There is nothing left to send."))
     schedules.wake()
-    logger.info("Run %s was asked for by %s.", run.pk, by.pk)
+    about = {"run": run.pk, "mailing": mailing.pk}
+    logger.info("Sending was asked for by user %s.", by.pk, extra=about)
     return run
 
 
@@ -242,7 +243,7 @@ def _begin_if_possible(mailing: Mailing, now: datetime) -> bool:
     try:
         return begin_due(mailing, now=now) is not None
     except (DatabaseError, ArithmeticError, LookupError, TypeError, ValueError):
-        logger.exception("Mailing %s could not be begun.", mailing.pk)
+        logger.exception("A mailing could not be begun.", extra={"mailing": mailing.pk})
         return False
 
 
@@ -283,10 +284,18 @@ def _require_power_to_hold(mailing: Mailing, by: User) -> None:
 
 
 def require_permission_to_send(mailing: Mailing) -> None:
+    hold = delivery.hold(timezone.now())
+    if hold is not None:
+        raise NotPossible(hold.words)
     if mailing.is_held:
         raise NotPossible(
             _("The mailing is held by a manager: %(reason)s")
             % {"reason": mailing.hold_reason}
+        )
+    if mailing.pause_reason:
+        raise NotPossible(
+            _("The mailing is paused, the mail server refuses it: %(reason)s")
+            % {"reason": mailing.pause_reason}
         )
     if mailing.is_paused:
         raise NotPossible(_("The mailing is paused. Resume it first."))

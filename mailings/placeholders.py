@@ -17,6 +17,7 @@ NAMES = {
     "sender_name": _("your name"),
     "sender_email": _("your e-mail address"),
     "date": _("the date of the run"),
+    "unsubscribe_url": _("the address at which the client unsubscribes"),
 }
 
 _KNOWN = re.compile(r"\{\{\s*(" + "|".join(NAMES) + r")\s*\}\}")

@@ -2,7 +2,8 @@
 The verb "retry the failed": people decide that a run tries some recipients once more.
 
 Whom: those that failed for a time or never heard the end of it; those that the server
-refused only if they are asked for by name. Never anybody who got it.
+refused only if they are asked for by name. Never anybody who got it, nor
+whose address is suppressed: it must be allowed again first.
 """
 
 from collections.abc import Collection
@@ -42,7 +43,8 @@ _STATES = {
 def failed(run: Run, failures: Collection[Failure]) -> DeliveryQuerySet:
     """The deliveries of the run that trying again would be about."""
     states = [state for failure in failures for state in _STATES[failure]]
-    return Delivery.objects.filter(run=run, state__in=states, client__isnull=False)
+    rows = Delivery.objects.filter(run=run, state__in=states, client__isnull=False)
+    return rows.exclude(pk__in=rows.suppressed_meanwhile().values("pk"))
 
 
 def why_not(run: Run, now: datetime) -> str:

@@ -1,5 +1,5 @@
 """
-The door to Django-Q2: schedules, wake-ups, and whether the worker is alive.
+The door to Django-Q2: schedules, wake-ups, and the worker's canary.
 
 Q2 is the alarm clock and the bell. Each live mailing has one Schedule, named
 `mailing:<id>`, that goes off at its next occurrence, or at its end once there is none;
@@ -7,7 +7,7 @@ when, is reckoned by `recurrence`, never by Q2 (its own months drift).
 """
 
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -20,7 +20,6 @@ from mailings.models import Canary, Mailing
 
 logger = logging.getLogger(__name__)
 
-ALIVE_WITHIN = timedelta(seconds=150)
 # So many tasks wait that one more would say nothing new (or nobody listens: cron).
 UNHEARD = 20
 _EVERY_MINUTE = {"sweep": "mailings.tasks.sweep", "canary": "mailings.tasks.canary"}
@@ -106,17 +105,6 @@ def wake() -> None:
         return
     for _ in range(settings.DELIVERY["pumps"]):
         async_task("mailings.tasks.pump")
-
-
-def workers_alive(now: datetime | None = None) -> bool:
-    """The canary was heard of lately: tasks are run and their results taken in."""
-    last = last_sign_of_life()
-    return last is not None and (now or timezone.now()) - last <= ALIVE_WITHIN
-
-
-def last_sign_of_life() -> datetime | None:
-    canary = Canary.objects.first()
-    return canary.acknowledged_at if canary else None
 
 
 def listen() -> None:

@@ -4,12 +4,22 @@ from datetime import datetime
 from typing import Any
 
 import django_tables2 as tables
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from mailings import badges
-from mailings.models import Attempt, Client, ClientList, Delivery, Mailing, Message, Run
+from mailings.models import (
+    Attempt,
+    Client,
+    ClientList,
+    Delivery,
+    Mailing,
+    Message,
+    Run,
+    Suppression,
+)
 from mailings.outbox import Mail
 from mailsvc.tables import (
     ActionsColumn,
@@ -50,22 +60,68 @@ class NameColumn(tables.Column):  # type: ignore[misc]
 
 class ClientTable(BaseTable):
     full_name = tables.Column(linkify=True)
+    suppressed = tables.Column(
+        accessor="suppressed_as", verbose_name=_("Mail"), orderable=False
+    )
     actions = ActionsColumn(
         update="mailings:client-update", delete="mailings:client-delete"
     )
 
     class Meta(BaseTable.Meta):
         model = Client
-        fields = ("full_name", "email", "comment", "created_at")
+        fields = ("full_name", "email", "suppressed", "comment", "created_at")
         empty_text = _("No clients here.")
 
     created_at = TimeColumn()
+
+    def render_suppressed(self, value: str, record: Any) -> str:
+        """`suppressed_…` are annotations of the view's queryset."""
+        since = TimeColumn().render(record.suppressed_since)
+        return format_html(
+            '{} <span class="small text-nowrap">{}</span>',
+            badges.of_suppression(value),
+            since,
+        )
+
+    def value_suppressed(self, value: str) -> str:
+        return str(badges.of_suppression(value))
 
     def render_comment(self, value: str) -> str:
         return value if len(value) <= 60 else f"{value[:59]}…"
 
     def value_comment(self, value: str) -> str:
         return value
+
+
+class AllowColumn(tables.Column):  # type: ignore[misc]
+    """The way to allow an address again, for its owner."""
+
+    def render(self, value: int, record: Any) -> str:
+        if not record.is_own:
+            return ""
+        return format_html(
+            '<a class="btn btn-sm btn-outline-secondary text-nowrap" href="{0}" '
+            'aria-label="{1}: {2}">{1}</a>',
+            reverse("mailings:suppression-allow", args=[value]),
+            gettext("Allow again"),
+            record,
+        )
+
+
+class SuppressionTable(BaseTable):
+    kind = BadgesColumn()
+    since = TimeColumn()
+    allow = AllowColumn(
+        accessor="pk",
+        orderable=False,
+        exclude_from_export=True,
+        verbose_name=_("Actions"),
+    )
+
+    class Meta(BaseTable.Meta):
+        model = Suppression
+        fields = ("email", "kind", "since", "mailing", "words", "owner", "allow")
+        empty_text = _("No address is suppressed.")
 
 
 class PickClientTable(BaseTable):

@@ -12,7 +12,7 @@ from users import mails
 def start_mailing(mailing_id: int) -> None:
     """A mailing's alarm has gone off."""
     mailing = Mailing.objects.existing().filter(pk=mailing_id).first()
-    if mailing is not None:
+    if mailing is not None and not delivery.objection(timezone.now()):
         lifecycle.begin_due(mailing, now=timezone.now())
 
 
@@ -25,12 +25,16 @@ def pump() -> None:
         return
     report = delivery.pump(stop=shutdown.requested, budget=settings.DELIVERY["budget"])
     # While the server is down the sweep asks again, once a minute.
-    lifecycle.settle(timezone.now(), go_on=report.server_error is None)
+    is_well = report.server_error is None and not report.objection
+    lifecycle.settle(timezone.now(), go_on=is_well)
 
 
 def sweep() -> None:
     """Every minute: finds what a lost task, schedule or worker has left."""
-    lifecycle.sweep(timezone.now())
+    now = timezone.now()
+    if delivery.objection(now):
+        return
+    lifecycle.sweep(now)
     mails.send_due(timezone.now())
 
 

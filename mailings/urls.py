@@ -12,6 +12,8 @@ from mailings.views import (
     pickers,
     runs,
     sharing,
+    suppressions,
+    unsubscribing,
 )
 
 app_name = "mailings"
@@ -49,6 +51,17 @@ urlpatterns = [
         clients.ClientDeletePage.as_view(),
         name="client-delete",
     ),
+    path("suppressed/", suppressions.ListPage.as_view(), name="suppression-list"),
+    path(
+        "suppressed/new/", suppressions.CreatePage.as_view(), name="suppression-create"
+    ),
+    path(
+        "suppressed/<int:pk>/allow/",
+        suppressions.AllowAgainPage.as_view(),
+        name="suppression-allow",
+    ),
+    # Short: it stands in every letter.
+    path("u/<str:token>/", unsubscribing.UnsubscribePage.as_view(), name="unsubscribe"),
     path("lists/", lists.ListListPage.as_view(), name="list-list"),
     path("lists/new/", lists.ListCreatePage.as_view(), name="list-create"),
     path("lists/options/", pickers.ListOptions.as_view(), name="list-options"),

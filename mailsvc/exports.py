@@ -4,6 +4,7 @@ need no memory; in the reader's words, zone and language; and harmless.
 """
 
 import csv
+import hashlib
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +13,7 @@ from html import unescape
 from typing import Any, Protocol
 
 from django.db.models import QuerySet
-from django.http import FileResponse, StreamingHttpResponse
+from django.http import FileResponse, HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone, translation
 from django.utils.html import strip_tags
@@ -62,6 +63,22 @@ def answer(table: Table, name: str, kind: str) -> HttpResponseBase:
         table.data.data = _Streamed(table.data.data)
     rows = _in_context([safe_cell(value) for value in row] for row in table.as_values())
     return KINDS[kind](rows, f"{name}-{timezone.localdate():%Y-%m-%d}.{kind}")
+
+
+def tag(request: HttpRequest, version: object) -> str:
+    """
+    The ETag of a file: another one if anything is different that the file shows.
+
+    `version` stands for the rows. The address has the filters, the order and the kind.
+    """
+    words = (
+        version,
+        request.get_full_path(),
+        request.user.pk,
+        timezone.get_current_timezone_name(),
+        translation.get_language(),
+    )
+    return f'"{hashlib.sha256(repr(words).encode()).hexdigest()[:32]}"'
 
 
 class _Streamed:

@@ -2,8 +2,7 @@
 
 from datetime import datetime
 
-from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils import dateformat, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import pgettext_lazy
@@ -19,10 +18,11 @@ def shown(moment: datetime | None, *, seconds: bool = False) -> SafeString | str
     if moment is None:
         return "—"
     local = timezone.localtime(moment)
+    exact = dateformat.format(local, str(_SECONDS))
     return format_html(
         '<time class="text-nowrap" datetime="{}" title="{} {}">{}</time>',
         local.isoformat(),
-        date_format(local, str(_SECONDS)),
+        exact,
         local.tzname() or "",
-        date_format(local, str(_SECONDS if seconds else _MINUTES)),
+        exact if seconds else dateformat.format(local, str(_MINUTES)),
     )

@@ -138,6 +138,17 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
 else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    # A server that has gone without a word is noticed within half a minute; by default
+    # that takes hours. What DATABASE_URL says comes first.
+    DATABASES["default"]["OPTIONS"] = {
+        "connect_timeout": 10,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 25_000,
+        **DATABASES["default"].get("OPTIONS", {}),
+    }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Web and worker are processes of their own: a cache in memory would not do.
@@ -180,6 +191,7 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_REAUTHENTICATION_REQUIRED = True  # the password again before it changes
 ACCOUNT_CHANGE_EMAIL = True  # one address; a new one counts once it is confirmed
 ACCOUNT_ADAPTER = "users.adapter.AccountAdapter"
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "users.tokens.ResetTokens"  # noqa: S105
 ALLAUTH_TRUSTED_PROXY_COUNT = int(env.bool("BEHIND_PROXY", False))
 PASSWORD_RESET_TIMEOUT = 3600  # seconds
 MFA_TOTP_ISSUER = "mailsvc"
@@ -220,6 +232,8 @@ DJANGO_TABLES2_TEMPLATE = "django_tables2/bootstrap5-responsive.html"
 
 # --- Browser security ---------------------------------------------------------
 
+# Who asks from this machine needs no TLS.
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
@@ -269,8 +283,11 @@ DELIVERY = {
     "budget": 60.0,  # seconds that one pump goes on claiming
     "lease": 60.0,  # seconds without a heartbeat until a pump counts as dead
     "journal_dir": VAR_DIR / "journal",
+    "identity_dir": VAR_DIR / "identity",
     # Seconds until each retry, +-20 %: 12 tries in about 24 hours.
     "retry_delays": [60, 300, 900, 1800, 3600, 7200, *[14400] * 5],
+    # Seconds until a connection that was given up is tried again; the last repeats.
+    "rests": [5.0, 10.0, 20.0, 60.0],
     "timeouts": {  # seconds; RFC 5321 4.5.3.2 says what is decent
         "connect": 15.0,
         "banner": 60.0,
@@ -286,14 +303,14 @@ DELIVERY = {
 # --- Worker -------------------------------------------------------------------
 
 # Django-Q2 is the alarm clock and the wake-up bell; the truth is in our tables.
-# timeout is longer than the longest wait for a reply (budget + dot), and
+# timeout is longer than the longest wait for a reply (mailsvc.E011), and
 # retry > (timeout + 3) x (1 + (queue_limit + 1) / workers), counted from dequeue.
 Q_CLUSTER = {
     "name": "mailsvc",
     "orm": "default",  # the alias of our tables: a second one fires schedules for ever
     "workers": 4,
     "queue_limit": 4,
-    "timeout": 900,
+    "timeout": 1500,
     "retry": 3600,
     "max_attempts": 1,
     "ack_failures": True,
@@ -305,6 +322,13 @@ Q_CLUSTER = {
     "log_level": "INFO",
 }
 
+# --- Being watched ------------------------------------------------------------
+
+# Who names it may read /metrics, and the details of /readyz, from anywhere.
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")
+
+LOG_FORMAT = env.str("LOG_FORMAT", "text")  # or json
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -313,9 +337,15 @@ LOGGING = {
             "class": "mailsvc.logs.OneLineFormatter",
             "format": "{asctime} {levelname} {name} {context}{message}",
             "style": "{",
+        },
+        "json": {"class": "mailsvc.logs.JsonFormatter"},
+    },
+    "handlers": {
+        "stderr": {
+            "class": "mailsvc.logs.PatientHandler",
+            "formatter": "json" if LOG_FORMAT == "json" else "line",
         }
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "loggers": {
         name: {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", "WARNING")}
         for name in ("mailsvc", "users", "mailings", "reports", "django-q", "django")

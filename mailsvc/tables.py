@@ -1,16 +1,18 @@
 """What all tables share: page sizes, a total order, columns for times and actions."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import django_tables2
 from django.db.models import Model, QuerySet
 from django.urls import reverse
+from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from django_tables2.data import TableListData, TableQuerysetData
 
-from mailsvc import moments
+from mailsvc import moments, table_body
 
 PAGE_SIZES = (10, 25, 50, 100)
 PAGE_SIZE = 25
@@ -25,6 +27,28 @@ class _OrderedRows(TableQuerysetData):  # type: ignore[misc]
         chosen = self.data.query.order_by
         if chosen and chosen[-1] not in ("pk", "-pk"):
             self.data = self.data.order_by(*chosen, "pk")
+
+
+class _FirstRows(_OrderedRows):
+    """As many as `BoundedTable.MOST`: more are neither counted nor shown."""
+
+    @cached_property
+    def is_cut(self) -> bool:
+        return self._counted > BoundedTable.MOST
+
+    @cached_property
+    def _counted(self) -> int:
+        keys = self.data.order_by().values("pk")
+        return keys[: BoundedTable.MOST + 1].count()
+
+    def __len__(self) -> int:
+        return min(self._counted, BoundedTable.MOST)
+
+    def __getitem__(self, key: Any) -> Any:
+        """The rows of a page: joined and annotated once they are chosen."""
+        if not isinstance(key, slice):
+            return self.data[key]
+        return self.data.filter(pk__in=self.data.values("pk")[key])
 
 
 class _ListedRows(TableListData):  # type: ignore[misc]
@@ -53,6 +77,32 @@ class BaseTable(django_tables2.Table):  # type: ignore[misc]
         """The size of a page comes from the address: only those we offer count."""
         size = per_page if per_page in PAGE_SIZES else PAGE_SIZE
         return super().paginate(*args, per_page=size, **kwargs)
+
+    def body(self) -> SafeString:
+        """The rows, for the template."""
+        return table_body.body(self)
+
+
+class BoundedTable(BaseTable):
+    """
+    Of rows that may be a million: it counts and shows the first `MOST` of them, and if
+    there are more it is sorted only by columns that have an index, `SORTED`. Files
+    have them all.
+    """
+
+    MOST = 10_000
+    SORTED: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, data: "QuerySet[Any]", **kwargs: Any) -> None:
+        super().__init__(_FirstRows(data), **kwargs)
+        if self.is_cut:
+            for bound in self.columns.iterall():
+                if bound.name not in self.SORTED:
+                    bound.column.orderable = False
+
+    @property
+    def is_cut(self) -> bool:
+        return bool(self.data.is_cut)
 
 
 class TimeColumn(django_tables2.Column):  # type: ignore[misc]

@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from django.forms import BaseModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
+from django.utils.cache import get_conditional_response
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.generic import CreateView, DeleteView, DetailView, UpdateView
@@ -27,6 +28,10 @@ class TablePage(SingleTableMixin, FilterView):  # type: ignore[misc]
     create_url: ClassVar[str] = ""
     create_label: ClassVar[Words] = ""
 
+    @property
+    def is_export(self) -> bool:
+        return self.request.GET.get("export") in exports.KINDS
+
     def get_table(self, **kwargs: Any) -> Any:
         table = super().get_table(**kwargs)
         table.can_export = True
@@ -41,7 +46,35 @@ class TablePage(SingleTableMixin, FilterView):  # type: ignore[misc]
             return HttpResponseBadRequest()
         name = self.request.resolver_match.url_name
         self.exported(kind)
-        return exports.answer(context[self.context_table_name], name, kind)
+        answer = exports.answer(context[self.context_table_name], name, kind)
+        if (tag := self.export_tag()) is not None:
+            answer["ETag"] = tag
+            answer["Cache-Control"] = "private, no-cache"
+        return answer
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Who has the file already, as it still would be, is told so (304)."""
+        if self.is_export and "If-None-Match" in request.headers:
+            tag = self.export_tag()
+            unchanged = tag and get_conditional_response(request, etag=tag)
+            if unchanged:
+                unchanged["ETag"] = tag
+                unchanged["Cache-Control"] = "private, no-cache"
+                return unchanged
+        return super().get(request, *args, **kwargs)
+
+    def export_version(self) -> object | None:
+        """
+        Figures that are others whenever a row of the table is, and are had without
+        reading the rows; None if there are none: then the file is made each time.
+        """
+        return None
+
+    def export_tag(self) -> str | None:
+        version = self.export_version()
+        if version is None:
+            return None
+        return exports.tag(self.request, (version, *self.table_class.base_columns))
 
     def exported(self, kind: str) -> None:
         """Somebody takes the table away: the place to put it on record."""

@@ -1,16 +1,24 @@
 """The filters above the tables of the reports, and the managers'."""
 
+import re
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
 import django_filters
 from django import forms
 from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from mailings.filters import MailingFilter
-from mailings.models import Mailing
+from mailings.forms.fields import LocalDateTimeField
+from mailings.models import Attempt, Delivery, Mailing
 from mailsvc.filters import BaseFilter, SearchFilter
 from mailsvc.views import Words
+from reports.details import Question
 from reports.overview import Period
 from reports.people import IN_STATE, State
 from users.models import AuditEntry, User
@@ -71,6 +79,101 @@ class OverviewFilter(MailingFilter):
 
 class AllOverviewFilter(OverviewFilter):
     owner = SearchFilter("owner__email", "owner__full_name", label=_("Owner"))
+
+
+class Code(NamedTuple):
+    """A reply code and an enhanced one; None: any. 0 and "" are attempts without."""
+
+    code: int | None = None
+    enhanced_code: str | None = None
+
+
+class CodeField(forms.CharField):
+    """550, 5.1.1 or 550 5.1.1; 0: no reply; `550 -`: 550 without an enhanced code."""
+
+    _FORM = re.compile(
+        r"(?P<code>0|[2-5]\d\d)?(?:(?:^| +)(?P<enhanced>-|[245]\.\d{1,3}\.\d{1,3}))?"
+    )
+
+    def clean(self, value: object) -> Code:
+        found = self._FORM.fullmatch(" ".join(str(value or "").split()))
+        if found is None:
+            raise ValidationError(
+                _("A code is written like 550, 5.1.1 or 550 5.1.1; 0 is no reply.")
+            )
+        code, enhanced = found["code"], found["enhanced"]
+        return Code(
+            None if code is None else int(code), "" if enhanced == "-" else enhanced
+        )
+
+
+class CodeFilter(django_filters.Filter):  # type: ignore[misc]
+    field_class = CodeField
+
+    def filter(self, qs: "QuerySet[Attempt]", value: Code) -> "QuerySet[Attempt]":
+        if value.code is not None:
+            qs = qs.filter(code=value.code or None)
+        if value.enhanced_code is not None:
+            qs = qs.filter(enhanced_code=value.enhanced_code)
+        return qs
+
+
+class MomentFilter(django_filters.Filter):  # type: ignore[misc]
+    field_class = LocalDateTimeField
+
+
+class AttemptFilter(BaseFilter):
+    outcome = django_filters.ChoiceFilter(
+        label=_("Outcome"), empty_label=_("any"), choices=Attempt.Outcome.choices
+    )
+    code = CodeFilter(
+        label=_("Code"),
+        widget=forms.TextInput(
+            attrs={"placeholder": "550, 5.1.1, 550 5.1.1", "spellcheck": "false"}
+        ),
+    )
+    # The whole address: there is an index for it, and none for parts.
+    email = django_filters.CharFilter(
+        label=_("E-mail of the recipient"),
+        method="of_recipient",
+        max_length=254,
+        widget=forms.TextInput(attrs={"inputmode": "email", "spellcheck": "false"}),
+    )
+    since = MomentFilter(
+        field_name="started_at",
+        lookup_expr="gte",
+        label=pgettext_lazy("period", "From"),
+    )
+    until = MomentFilter(method="until_then", label=pgettext_lazy("period", "To"))
+
+    def of_recipient(
+        self, rows: "QuerySet[Attempt]", name: str, value: str
+    ) -> "QuerySet[Attempt]":
+        to = Delivery.objects.annotate(address=Lower("email"))
+        return rows.filter(delivery__in=to.filter(address=value.strip().lower()))
+
+    def until_then(
+        self, rows: "QuerySet[Attempt]", name: str, value: datetime
+    ) -> "QuerySet[Attempt]":
+        return rows.filter(started_at__lt=_end_of(value))
+
+    @property
+    def question(self) -> Question:
+        values = self.form.cleaned_data if self.form.is_valid() else {}
+        code = values.get("code") or Code()
+        until = values.get("until")
+        return Question(
+            outcome=values.get("outcome") or "",
+            code=code.code,
+            enhanced_code=code.enhanced_code,
+            since=values.get("since"),
+            before=until and _end_of(until),
+            email=values.get("email") or "",
+        )
+
+
+def _end_of(minute: datetime) -> datetime:
+    return minute + timedelta(minutes=1)
 
 
 class UserFilter(BaseFilter):

@@ -3,6 +3,7 @@ One row per mailing, and their totals: from the counters of the runs, never from
 deliveries or attempts.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import reduce
@@ -15,8 +16,10 @@ from django.db.models import (
     F,
     FloatField,
     Max,
+    OuterRef,
     Q,
     QuerySet,
+    Subquery,
     Sum,
     Value,
     When,
@@ -38,6 +41,12 @@ FIGURES: dict[str, tuple[str, ...]] = {
 }
 
 
+_NO_FIGURES: dict[str, Any] = {
+    **{f"sum_{name}": 0 for name in FIGURES},
+    "run_count": 0,
+    "last_run": None,
+    "success": None,
+}
 _YEARS = range(1970, 9999)  # beyond them there are no runs
 
 
@@ -66,7 +75,10 @@ def _midnight(day: date) -> datetime:
 def with_figures(
     mailings: "QuerySet[Mailing]", period: Period
 ) -> "QuerySet[Mailing, Any]":
-    """Adds `run_count`, `sum_…` for each figure, `success` in % and `last_run`."""
+    """
+    Adds `run_count`, `sum_…` for each figure, `success` in % and `last_run`, to all
+    rows. For one page of them it is quicker to `fill_in` what that page shows.
+    """
     runs = period.of_runs("runs__")
     sums = {
         f"sum_{name}": Coalesce(
@@ -79,6 +91,40 @@ def with_figures(
         last_run=Max("runs__scheduled_for", filter=runs),
         **sums,
     ).annotate(success=_success("sum_"))
+
+
+def sortable(
+    mailings: "QuerySet[Mailing]", period: Period, names: Iterable[str]
+) -> "QuerySet[Mailing, Any]":
+    """Rows that can be put in order by those of the figures that `names` has."""
+    runs = Run.objects.filter(period.of_runs(), mailing=OuterRef("pk")).order_by()
+    of_each = _figures(runs.values("mailing"))
+    wanted = _NO_FIGURES.keys() & {name.removeprefix("-") for name in names}
+    return mailings.alias(
+        **{
+            name: Coalesce(Subquery(of_each.values(name)), _NO_FIGURES[name])
+            for name in wanted
+        }
+    )
+
+
+def fill_in(mailings: Iterable[Mailing], period: Period) -> None:
+    """Gives these rows the figures that `with_figures` would."""
+    rows = {mailing.pk: mailing for mailing in mailings}
+    runs = Run.objects.filter(period.of_runs(), mailing__in=rows).order_by()
+    found = {row.pop("mailing"): row for row in _figures(runs.values("mailing"))}
+    for pk, mailing in rows.items():
+        for name, value in (_NO_FIGURES | found.get(pk, {})).items():
+            setattr(mailing, name, value)
+
+
+def _figures(runs: Any) -> Any:
+    """All figures of `runs`, which are grouped."""
+    sums = {f"sum_{name}": Sum(_added(parts)) for name, parts in FIGURES.items()}
+    grouped = runs.annotate(
+        run_count=Count("pk"), last_run=Max("scheduled_for"), **sums
+    )
+    return grouped.annotate(success=_success("sum_"))
 
 
 def totals(mailings: "QuerySet[Mailing]", period: Period) -> dict[str, Any]:

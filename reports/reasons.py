@@ -20,7 +20,7 @@ class Reason:
 
 
 _ADDRESS = _("Remove or correct the address.")
-_LATER = _("Nothing: it is tried again by itself.")
+_LATER = _("Nothing: it is tried again by itself while there is time.")
 _SENDER = _("Ask who runs your mail server: the sender is not trusted there.")
 _CONTENT = _("Look at the message: links, attachments and wording may look like spam.")
 
@@ -32,6 +32,10 @@ _FULL = Reason(
 _DISABLED = Reason(_("The mailbox is switched off."), _ADDRESS)
 _TOO_LARGE = Reason(
     _("The message is too large for the recipient."),
+    _("Make the message smaller."),
+)
+_OVERSIZED = Reason(
+    _("The message is larger than the mail server takes; it was not even tried."),
     _("Make the message smaller."),
 )
 _POLICY = Reason(
@@ -114,6 +118,8 @@ def of_reply(outcome: str, phase: str, code: int, enhanced_code: str) -> Reason:
         return _ACCEPTED
     if outcome == "unknown":
         return _UNKNOWN
+    if phase == "size":
+        return _OVERSIZED
     if phase == "compose":
         return Reason(
             _("The message could not be composed for this recipient."),

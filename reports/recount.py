@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce
 
 from mailings.delivery.statistics import Figures, recounted, stored
 from mailings.models import Attempt, Delivery, Run
-from mailings.models.run import STATES
+from mailings.models.run import STATES, RunQuerySet
 from reports.ledger import COUNTERS
 
 _RUNS_AT_ONCE = 50
@@ -30,15 +30,17 @@ class Drift:
     counted: int | str
 
 
-def drifts() -> Iterator[Drift]:
+def drifts(of: RunQuerySet | None = None) -> Iterator[Drift]:
     """
-    Yields each difference between what is kept and what is in the tables.
+    Yields each difference between what is kept and what is in the tables, of all runs
+    or of some.
 
     May run while mail is being sent: what seems to differ is looked at once more while
     nobody can change it. Needs the memory of a few runs, however many there are.
     """
     last = 0
-    runs = Run.objects.order_by("pk").values_list("pk", flat=True)
+    wanted = Run.objects.all() if of is None else of
+    runs = wanted.order_by("pk").values_list("pk", flat=True)
     while some := list(runs.filter(pk__gt=last)[:_RUNS_AT_ONCE]):
         for run_id in _suspects(some):
             with transaction.atomic():

@@ -10,8 +10,9 @@ from typing import Any
 
 from django.db.models import Max, Min, QuerySet, Sum
 from django.utils import timezone
+from django.utils.http import urlencode
 
-from mailings.models import Delivery, EndCount, PeriodCount, ReplyCount, Run
+from mailings.models import Attempt, Delivery, EndCount, PeriodCount, ReplyCount, Run
 from reports.reasons import Reason, of_reply
 
 OUTCOMES = ("accepted", "refused", "deferred", "unknown")
@@ -29,28 +30,62 @@ class ReplyRow:
     last_at: datetime
     reason: Reason
 
+    @property
+    def query(self) -> str:
+        """What finds these attempts: see `filters.AttemptFilter`."""
+        code = f"{self.code} {self.enhanced_code or '-'}"
+        return urlencode({"outcome": self.outcome, "code": code})
 
-def replies(runs: "QuerySet[Run]") -> list[ReplyRow]:
-    """The answers that were no success, the most frequent first."""
-    rows = (
+
+@dataclass(frozen=True)
+class Span:
+    first: datetime
+    last: datetime
+    attempts: int
+
+    @property
+    def per_minute(self) -> float | None:
+        """None if it was too short to say."""
+        seconds = (self.last - self.first).total_seconds()
+        return round(60 * self.attempts / seconds, 1) if seconds >= 1 else None
+
+
+def replies(runs: "QuerySet[Run]") -> tuple[list[ReplyRow], Span | None]:
+    """
+    The answers that were no success, the most frequent first; and from when to when
+    there were answers at all.
+    """
+    rows = list(
         ReplyCount.objects.filter(run__in=runs)
-        .exclude(outcome="accepted")
         .order_by()
-        .values("outcome", "phase", "code", "enhanced_code")
-        .annotate(sum=Sum("attempts"), last=Max("last_at"))
-        .order_by("-sum", "outcome", "code", "enhanced_code", "phase")[:SHOWN]
-    )
-    return [
-        ReplyRow(
-            row["outcome"],
-            row["code"],
-            row["enhanced_code"],
-            row["sum"],
-            row["last"],
-            of_reply(row["outcome"], row["phase"], row["code"], row["enhanced_code"]),
+        .values("outcome", "code", "enhanced_code")
+        # One row whatever was asked: only what was not composed has a phase of its own.
+        .annotate(
+            sum=Sum("attempts"),
+            first=Min("first_at"),
+            last=Max("last_at"),
+            where=Min("phase"),
         )
-        for row in rows
-    ]
+        .order_by("-sum", "outcome", "code", "enhanced_code")
+    )
+    failures = [row for row in rows if row["outcome"] != Attempt.Outcome.ACCEPTED]
+    return [_reply_row(row) for row in failures[:SHOWN]], _span(rows)
+
+
+def _reply_row(row: dict[str, Any]) -> ReplyRow:
+    outcome, code, enhanced = row["outcome"], row["code"], row["enhanced_code"]
+    reason = of_reply(outcome, row["where"], code, enhanced)
+    return ReplyRow(outcome, code, enhanced, row["sum"], row["last"], reason)
+
+
+def _span(rows: list[dict[str, Any]]) -> Span | None:
+    if not rows:
+        return None
+    return Span(
+        min(row["first"] for row in rows),
+        max(row["last"] for row in rows),
+        sum(row["sum"] for row in rows),
+    )
 
 
 @dataclass(frozen=True)
@@ -60,6 +95,11 @@ class EndRow:
     state: Delivery.State
     reason: Delivery.Reason
     deliveries: int
+
+    @property
+    def query(self) -> str:
+        """What finds these deliveries: see `mailings.filters.DeliveryFilter`."""
+        return urlencode({"state": self.state, "reason": self.reason})
 
 
 def ends(runs: "QuerySet[Run]") -> list[EndRow]:
@@ -99,24 +139,3 @@ def _by(runs: "QuerySet[Run]", place: Any) -> dict[Any, dict[str, int]]:
     return {
         when: {name: found[name] for name in OUTCOMES} for when, found in counts.items()
     }
-
-
-@dataclass(frozen=True)
-class Span:
-    first: datetime
-    last: datetime
-    attempts: int
-
-    @property
-    def per_minute(self) -> float | None:
-        """None if it was too short to say."""
-        seconds = (self.last - self.first).total_seconds()
-        return round(60 * self.attempts / seconds, 1) if seconds >= 1 else None
-
-
-def span(runs: "QuerySet[Run]") -> Span | None:
-    """From the first attempt to the last one."""
-    found: dict[str, Any] = ReplyCount.objects.filter(run__in=runs).aggregate(
-        first=Min("first_at"), last=Max("last_at"), attempts=Sum("attempts")
-    )
-    return Span(**found) if found["attempts"] else None

@@ -4,21 +4,26 @@ server's words, and what comes next.
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Lower
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from mailings.delivery.circuit import reason as trouble_of
-from mailings.models import Attempt, Delivery
+from mailings.models import Attempt, Delivery, Mailing, Suppression
 from mailsvc import moments
 from reports.reasons import Reason, of_reply
 from users.models import User
 
 _State = Delivery.State
+# What would come next here, if there was nothing against the address.
+_AFTER_SUPPRESSION = {
+    *(_State.PENDING, _State.DEFERRED, _State.REFUSED, _State.SUPPRESSED),
+}
 
 
 @dataclass(frozen=True)
@@ -32,18 +37,35 @@ class Chapter:
 
 
 def deliveries_to(email: str, user: User) -> "QuerySet[Delivery]":
-    """To this address, whatever its case, as far as the user may see; newest first."""
+    """
+    To this address, whatever its case, as far as the user may see; newest first.
+
+    Each with `may_change`: whether the user may have it tried again.
+    """
     visible = Delivery.objects.visible_to(user).annotate(address=Lower("email"))
     rows = visible.filter(address=email.strip().lower())
+    changeable = Mailing.objects.changeable_by(user).filter(pk=OuterRef("run__mailing"))
+    rows = rows.annotate(may_change=Exists(changeable))
     return rows.select_related("run__mailing__owner", "run__mailing__held_by").order_by(
         "-pk"
     )
 
 
+def suppressions_of(email: str, user: User) -> list[Suppression]:
+    """What stands against the address, by owner, as far as the user may see."""
+    visible = Suppression.objects.visible_to(user).with_rights(user)
+    rows = visible.filter(email=email.strip().lower())
+    return list(rows.select_related("owner", "by"))
+
+
 def chapters(
-    deliveries: list[Delivery], *, server: str, now: datetime, changeable: set[int]
+    deliveries: list[Delivery],
+    *,
+    server: str,
+    now: datetime,
+    suppressions: Mapping[int, Suppression],
 ) -> list[Chapter]:
-    """`changeable`: the mailings that the reader may have tried again."""
+    """`suppressions`: what stands against the address, by owner."""
     attempts: dict[int, list[tuple[Attempt, Reason]]] = defaultdict(list)
     rows = Attempt.objects.filter(delivery__in=deliveries).order_by(
         "delivery_id", "number"
@@ -57,8 +79,10 @@ def chapters(
         Chapter(
             one,
             attempts[one.pk],
-            _next_step(one, trouble, now),
-            one.run.mailing_id in changeable and _can_be_retried(one),
+            _next_step(one, trouble, now, suppressions),
+            one.may_change  # type: ignore[attr-defined]
+            and one.run.mailing.owner_id not in suppressions
+            and _can_be_retried(one),
         )
         for one in deliveries
     ]
@@ -73,7 +97,15 @@ def _can_be_retried(one: Delivery) -> bool:
     )
 
 
-def _next_step(one: Delivery, trouble: str, now: datetime) -> str:
+def _next_step(
+    one: Delivery,
+    trouble: str,
+    now: datetime,
+    suppressions: Mapping[int, Suppression],
+) -> str:
+    suppression = suppressions.get(one.run.mailing.owner_id)
+    if suppression is not None and one.state in _AFTER_SUPPRESSION:
+        return _suppressed(suppression)
     if one.state in (_State.PENDING, _State.DEFERRED):
         return _what_it_waits_for(one, trouble, now)
     words = {
@@ -87,6 +119,14 @@ def _next_step(one: Delivery, trouble: str, now: datetime) -> str:
     }
 
 
+def _suppressed(suppression: Suppression) -> str:
+    return format_html(
+        _("Nothing: the address is suppressed since {time} because {reason}."),
+        time=moments.shown(suppression.since),
+        reason=Delivery.Reason(suppression.kind).label,
+    )
+
+
 def _what_it_waits_for(one: Delivery, trouble: str, now: datetime) -> str:
     mailing = one.run.mailing
     if mailing.is_held:
@@ -95,6 +135,10 @@ def _what_it_waits_for(one: Delivery, trouble: str, now: datetime) -> str:
         }
     if not mailing.owner.is_active:
         return _("It waits: the owner of the mailing is blocked.")
+    if mailing.pause_reason:
+        return _(
+            "The mail server refuses the message, the mailing is paused: %(reason)s"
+        ) % {"reason": mailing.pause_reason}
     if mailing.is_paused:
         return _("It waits: the mailing is paused.")
     if trouble:

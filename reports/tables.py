@@ -175,7 +175,8 @@ class OverviewTable(BaseTable):
 
 def percent(value: float | None) -> str:
     """On one decimal, as the language writes it."""
-    return "—" if value is None else f"{number_format(value, 1)}\u00a0%"
+    # Rounded here: Django cuts decimals off.
+    return "—" if value is None else f"{number_format(round(value, 1), 1)}\u00a0%"
 
 
 class UserTable(BaseTable):

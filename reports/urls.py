@@ -2,11 +2,25 @@
 
 from django.urls import path
 
-from reports.views import audit, dashboard, mailing, overview, retry, story, users
+from reports.views import (
+    audit,
+    dashboard,
+    details,
+    health,
+    installation,
+    mailing,
+    overview,
+    retry,
+    story,
+    users,
+)
 
 app_name = "reports"
 
 urlpatterns = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
     path("reports/", overview.OverviewPage.as_view(), name="overview"),
     path("reports/mailings/<int:pk>/", mailing.MailingReport.as_view(), name="mailing"),
     path(
@@ -14,8 +28,23 @@ urlpatterns = [
         mailing.MailingChart.as_view(),
         name="mailing-chart",
     ),
+    path(
+        "reports/mailings/<int:pk>/attempts/",
+        details.MailingAttempts.as_view(),
+        name="mailing-attempts",
+    ),
+    path(
+        "reports/mailings/<int:pk>/recipients/",
+        details.MailingRecipients.as_view(),
+        name="mailing-recipients",
+    ),
     path("reports/runs/<int:pk>/", mailing.RunReport.as_view(), name="run"),
     path("reports/runs/<int:pk>/chart/", mailing.RunChart.as_view(), name="run-chart"),
+    path(
+        "reports/runs/<int:pk>/attempts/",
+        details.RunAttempts.as_view(),
+        name="run-attempts",
+    ),
     path("reports/runs/<int:pk>/retry/", retry.RetryPage.as_view(), name="run-retry"),
     path("reports/recipient/", story.StoryPage.as_view(), name="story"),
     path("reports/client/<int:pk>/", story.ClientStory.as_view(), name="client"),
@@ -59,6 +88,11 @@ urlpatterns = [
         "manage/users/<int:pk>/history/",
         users.UserHistoryPage.as_view(),
         name="manage-user-history",
+    ),
+    path(
+        "manage/installation/",
+        installation.InstallationPage.as_view(),
+        name="manage-installation",
     ),
     path("manage/audit/", audit.AuditPage.as_view(), name="manage-audit"),
 ]

@@ -47,7 +47,10 @@ def _quick_settings() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _own_files(settings: Settings, tmp_path: Path) -> None:
     """What is written, is written into this test's own directory."""
-    settings.DELIVERY = {**settings.DELIVERY, "journal_dir": tmp_path / "journal"}
+    settings.DELIVERY = settings.DELIVERY | {
+        "journal_dir": tmp_path / "journal",
+        "identity_dir": tmp_path / "identity",
+    }
     settings.MAILCATCHER_DIR = tmp_path / "outbox"
 
 

@@ -66,7 +66,9 @@ for _name in (
     "DELIVERY_PUMPS",
     "DELIVERY_CONNECTIONS",
     "DELIVERY_DOT_TIMEOUT",
+    "LOG_FORMAT",
     "LOG_LEVEL",
+    "METRICS_TOKEN",
     "MAX_UPLOAD_MB",
 ):
     os.environ.pop(_name, None)

@@ -7,6 +7,7 @@ from typing import Any
 from django.utils import timezone
 from model_bakery import baker
 
+from mailings import tokens
 from mailings.delivery import rebuild_statistics
 from mailings.models import (
     Attempt,
@@ -17,6 +18,7 @@ from mailings.models import (
     Mailing,
     Message,
     Run,
+    Suppression,
 )
 from users.models import User
 
@@ -157,6 +159,22 @@ def attempt(delivery: Delivery, *, outcome: str = "accepted", **values: Any) -> 
     return baker.make(
         Attempt, delivery=delivery, run=delivery.run, outcome=outcome, **values
     )
+
+
+def suppression(owner: User, **values: Any) -> Suppression:
+    """Of an address that a server has refused."""
+    values = {
+        "email": f"gone{next(_numbers)}@example.com",
+        "kind": Suppression.Kind.ADDRESS_REFUSED,
+        "words": "550 5.1.1 No such user",
+        "mailing": "News",
+    } | values
+    return Suppression.objects.create(owner=owner, **values)
+
+
+def unsubscribe_token(delivery: Delivery) -> str:
+    """What stands in the link of the letter."""
+    return tokens.token(delivery.run.unsubscribe_key, delivery.pk)
 
 
 def moment(text: str) -> datetime:

@@ -7,9 +7,13 @@ from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.hashers import make_password
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from users import mails
 from users.models import User
@@ -52,6 +56,25 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """As slow as a sign-up with a new address, which hashes its password."""
         make_password(email)
         super().send_account_already_exists_mail(email)
+
+    def respond_user_inactive(self, request: HttpRequest, user: Any) -> HttpResponse:
+        """Who knows the password reads who blocked the account, when and why."""
+        if user.is_blocked:
+            messages.error(request, self._words_of_block(user))
+        answer: HttpResponse = super().respond_user_inactive(request, user)
+        return answer
+
+    def _words_of_block(self, user: User) -> str:
+        with timezone.override(user.timezone):
+            moment = date_format(
+                timezone.localtime(user.blocked_at), "SHORT_DATETIME_FORMAT"
+            )
+        who = str(user.blocked_by) if user.blocked_by else "—"
+        return _("Blocked %(moment)s by %(who)s: %(reason)s") % {
+            "moment": moment,
+            "who": who,
+            "reason": user.block_reason,
+        }
 
     def _get_login_attempts_cache_key(
         self, request: HttpRequest, **credentials: Any

@@ -3,17 +3,26 @@
 from typing import Any, cast
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.admin import AuthenticatorAdmin
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.admin import UserSessionAdmin
+from allauth.usersessions.models import UserSession
 from django import forms
 from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
-from users import audit, managing
-from users.blocking import NotAllowed
+from users import audit, managing, roles
+from users.blocking import NotAllowed, is_a_peer
 from users.models import AuditEntry, User
+
+_DONE = 302  # the answer to a form that was taken
 
 
 class _FreeAddress:
@@ -85,10 +94,14 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
     def has_change_permission(
         self, request: HttpRequest, obj: User | None = None
     ) -> bool:
-        """Who is no administrator changes none; nobody changes who is gone."""
+        """
+        Who is no administrator changes none, and nobody with power over others;
+        nobody changes who is gone.
+        """
         if obj is not None and obj.deleted_at is not None:
             return False
-        if obj is not None and obj.is_superuser and not _by(request).is_superuser:
+        has_power = obj is not None and (obj.is_superuser or is_a_peer(obj))
+        if has_power and not _by(request).is_superuser:
             return False
         return super().has_change_permission(request, obj)
 
@@ -129,6 +142,102 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
         super().save_related(request, form, formsets, change)
         if groups is not None:
             managing.set_groups(form.instance, groups, by=_by(request))
+
+    @transaction.atomic
+    def user_change_password(
+        self, request: HttpRequest, id: str, form_url: str = ""
+    ) -> HttpResponse:
+        """Puts down who gave somebody another password."""
+        answer: HttpResponse = super().user_change_password(request, id, form_url)
+        if request.method == "POST" and answer.status_code == _DONE:
+            user = User.objects.get(pk=id)
+            audit.record(AuditEntry.Action.PASSWORD_CHANGED, by=_by(request), on=user)
+        return answer
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class RoleAdmin(GroupAdmin):
+    """Roles are made by administrators: others could give themselves any power."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return _by(request).is_superuser
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _by(request).is_superuser
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _by(request).is_superuser
+
+    def save_related(
+        self,
+        request: HttpRequest,
+        form: Any,
+        formsets: Any,
+        change: bool,  # noqa: FBT001 - Django's signature
+    ) -> None:
+        before = set(form.instance.permissions.all())
+        super().save_related(request, form, formsets, change)
+        roles.put_down_change(form.instance, before, by=_by(request))
+
+    def delete_model(self, request: HttpRequest, obj: Group) -> None:
+        roles.delete(obj, by=_by(request))
+
+    @transaction.atomic
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        for role in queryset:
+            roles.delete(role, by=_by(request))
+
+
+class _SignInAdmin:
+    """What somebody signs in with: to look at and to take away, without the secrets."""
+
+    search_fields = ("user__email", "user__full_name")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _by(request).is_superuser
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        raise NotImplementedError
+
+    @transaction.atomic
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        for each in queryset:
+            self.delete_model(request, each)
+
+
+admin.site.unregister(Authenticator)
+admin.site.unregister(UserSession)
+
+
+@admin.register(Authenticator)
+class SecondFactorAdmin(_SignInAdmin, AuthenticatorAdmin):  # type: ignore[misc]
+    """For who has lost theirs."""
+
+    exclude = ("data",)
+
+    @transaction.atomic
+    def delete_model(self, request: HttpRequest, obj: Authenticator) -> None:
+        action = AuditEntry.Action.SECOND_FACTOR_OFF
+        audit.record(action, by=_by(request), on=obj.user, reason=str(obj))
+        obj.delete()
+
+
+@admin.register(UserSession)
+class SessionAdmin(_SignInAdmin, UserSessionAdmin):  # type: ignore[misc]
+    exclude = ("session_key", "data")
+
+    def delete_model(self, request: HttpRequest, obj: UserSession) -> None:
+        """The session itself, too."""
+        obj.end()
 
 
 def _by(request: HttpRequest) -> User:

@@ -40,6 +40,7 @@ WITH_REASON = {
     _Action.USER_BLOCKED,
     _Action.USER_UNBLOCKED,
     _Action.USER_DELETED,
+    _Action.MAILING_PAUSED,  # by the engine; people need none
     _Action.MAILING_HELD,
     _Action.MAILING_RELEASED,
 }

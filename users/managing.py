@@ -198,7 +198,9 @@ def _change(user: User, name: str, value: object) -> str:
 
 def _require_another_administrator(user: User) -> None:
     """Locks them all: two that delete each other at once do not both succeed."""
-    administrators = User.objects.filter(is_superuser=True, is_active=True)
+    administrators = User.objects.filter(
+        is_superuser=True, is_staff=True, is_active=True
+    )
     locked = administrators.select_for_update().order_by("pk")
     if not {each.pk for each in locked} - {user.pk}:
         raise NotAllowed(_("The last administrator can't be removed."))

@@ -6,9 +6,14 @@ an installation can make roles of its own, or change these, on the admin site.
 from typing import Any
 
 from django.contrib.auth.models import Group, Permission
+from django.db import transaction
 from django.db.models import Q
 
+from users import audit
+from users.models import AuditEntry, User
+
 MANAGERS = "Managers"
+_REASON_LENGTH = 500
 
 # What a manager may do besides what every user may do with what is theirs.
 ROLES: dict[str, tuple[str, ...]] = {
@@ -17,6 +22,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "mailings.view_all_messages",
         "mailings.view_all_mailings",
         "mailings.hold_mailing",
+        "mailings.confirm_installation",
         "users.view_all_users",
         "users.manage_users",
         "users.block_user",
@@ -35,6 +41,27 @@ def create_missing(**kwargs: Any) -> None:
         group, is_new = Group.objects.get_or_create(name=name)
         if is_new:
             group.permissions.set(_permissions(codenames))
+
+
+def put_down_change(role: Group, before: set[Permission], *, by: User) -> None:
+    """On the audit log: a role that is new, or has another name or other rights."""
+    after = set(role.permissions.all())
+    signs = (("+", after - before), ("−", before - after))
+    words = ", ".join(
+        f"{sign} {name}"
+        for sign, some in signs
+        for name in sorted(str(permission.name) for permission in some)
+    )
+    audit.record(
+        AuditEntry.Action.ROLE_CHANGED, by=by, on=role, reason=words[:_REASON_LENGTH]
+    )
+
+
+@transaction.atomic
+def delete(role: Group, *, by: User) -> None:
+    """Whoever had it loses its rights, and what was shared with it."""
+    audit.record(AuditEntry.Action.ROLE_DELETED, by=by, on=role)
+    role.delete()
 
 
 def _permissions(names: tuple[str, ...]) -> list[Permission]:

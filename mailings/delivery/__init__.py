@@ -5,17 +5,27 @@ The engine: models and SMTP. It knows no request, no form and no Django-Q2.
     claim     deliveries are leased in batches, fairly
     skeleton  texts with blanks, encoded but for the blanks, pure
     compose   a run's snapshot becomes the bytes for one recipient
+    clock     the clock of leases
     courier   several connections at work, in a thread of their own
-    wire      its bytes and its replies
-    smtp      one connection's conversation; says what happened, decides nothing
+    tray      the letters between that thread and the pump's
+    wire      the bytes of one connection, and the replies in them
     pipelining  envelopes in one flight; knows commands and replies, no socket
+    smtp      one connection's conversation; says what happened, decides nothing
     replies   what a reply means: the table, pure
+    grounds   which refusals are grounds to write to an address no more, pure
+    suppress  such addresses, and what waits for them
+    refusals  does the server refuse the message, whoever it is for? pure
+    pausing   what follows from that
     journal   what was handed over, on disk, so that a kill leaves little doubt
+    holdings  what a pump holds that is the database's, through outages
+    outage    the database is away: which errors say so, and how to wait
     record    outcomes, attempts and books in one transaction, fenced by the lease
     retry     when to try again, pure
     circuit   is the mail server well?
+    identity  is this our database, and as we left it?
     recover   what dead pumps left
     closing   what is over
+    forecast  what would go out by itself
     reopen    what is tried once more because somebody asked
     work      what there is to do
     books     the figures of a run
@@ -25,6 +35,8 @@ The engine: models and SMTP. It knows no request, no form and no Django-Q2.
 """
 
 from mailings.delivery.closing import cancel, close, end_waiting, finish
+from mailings.delivery.forecast import Prospect, forecast
+from mailings.delivery.identity import confirm, hold, objection
 from mailings.delivery.plan import begin_due_run, begin_run, closing_time
 from mailings.delivery.pump import PumpReport, pump
 from mailings.delivery.recover import recover
@@ -33,16 +45,21 @@ from mailings.delivery.statistics import rebuild as rebuild_statistics
 from mailings.delivery.work import has_work, next_due_at, seat_is_free
 
 __all__ = [
+    "Prospect",
     "PumpReport",
     "begin_due_run",
     "begin_run",
     "cancel",
     "close",
     "closing_time",
+    "confirm",
     "end_waiting",
     "finish",
+    "forecast",
     "has_work",
+    "hold",
     "next_due_at",
+    "objection",
     "pump",
     "rebuild_statistics",
     "recover",

@@ -15,24 +15,28 @@ _SERVER_PROBES = (15, 30, 60)  # seconds until the next probe; the last one repe
 _ACCOUNT_PROBES = (300, 900, 3600)
 
 
-def admits(server: str, now: datetime) -> int | None:
+def admits(server: str, now: datetime, *, fingerprint: str) -> int | None:
     """
     How many connections may be opened: None is no limit, 1 is a probe, 0 is none.
 
-    Of several pumps that ask at the same time, one gets the probe.
+    Of several pumps that ask at the same time, one gets the probe. With other settings
+    than those that failed (`fingerprint`) nothing is known yet: they get it at once.
     """
     circuit = Circuit.objects.filter(server=server, state="open").first()
     if circuit is None:
         return None
-    if circuit.probe_at is None or circuit.probe_at > now:
+    changes: dict[str, object] = {}
+    if circuit.fingerprint != fingerprint:
+        changes = {"fingerprint": fingerprint, "failures": 0}
+    elif circuit.probe_at is None or circuit.probe_at > now:
         return 0
-    won = Circuit.objects.filter(pk=circuit.pk, probe_at=circuit.probe_at).update(
-        probe_at=now + timedelta(seconds=_SERVER_PROBES[-1])
-    )
+    won = Circuit.objects.filter(
+        pk=circuit.pk, probe_at=circuit.probe_at, fingerprint=circuit.fingerprint
+    ).update(probe_at=now + timedelta(seconds=_SERVER_PROBES[-1]), **changes)
     return 1 if won else 0
 
 
-def failed(server: str, trouble: Outcome, now: datetime) -> bool:
+def failed(server: str, trouble: Outcome, now: datetime, *, fingerprint: str) -> bool:
     """Counts a failure of the server; true if the circuit is open now."""
     circuit, _ = Circuit.objects.get_or_create(server=server)
     Circuit.objects.filter(pk=circuit.pk).update(failures=F("failures") + 1)
@@ -44,9 +48,12 @@ def failed(server: str, trouble: Outcome, now: datetime) -> bool:
     turn = max(0, circuit.failures - (1 if account else FAILURES_TO_OPEN))
     circuit.state = Circuit.State.OPEN
     circuit.reason = in_words(trouble)
+    circuit.fingerprint = fingerprint
     circuit.opened_at = circuit.opened_at or now
     circuit.probe_at = now + timedelta(seconds=probes[min(turn, len(probes) - 1)])
-    circuit.save(update_fields=["state", "reason", "opened_at", "probe_at"])
+    circuit.save(
+        update_fields=["state", "reason", "fingerprint", "opened_at", "probe_at"]
+    )
     return True
 
 

@@ -7,16 +7,19 @@ two pumps pass each other by SKIP LOCKED, on SQLite by its single writer.
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, zip_longest
+from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Subquery
 
+from mailings.delivery import identity
 from mailings.delivery.books import move
-from mailings.models import Delivery, Lease, Run
+from mailings.delivery.statistics import count_ends
+from mailings.models import Delivery, Lease, Run, Suppression
 
 _RUNS_AT_ONCE = 16  # runs that share one claim
 
@@ -30,6 +33,14 @@ class Claim:
     email: str
     full_name: str
     attempt_count: int
+
+
+class _Row(NamedTuple):
+    pk: int
+    email: str
+    full_name: str
+    attempt_count: int
+    state: str
 
 
 def take_lease(
@@ -85,32 +96,88 @@ def claim(
 ) -> list[Claim]:
     """
     Up to `size` deliveries that are due, now leased. `only` limits it to these runs.
+
+    Nothing if the lease is gone: somebody has recovered what it held. Raises NotOurs if
+    this host may not work on this database.
     """
+    locked = Lease.objects.select_for_update().filter(pk=lease.pk)
+    if not locked.values_list("pk").first():
+        return []
     # Sorted: two claims that move the books of the same runs do not lock crosswise.
     runs = sorted(due_runs(now, only=only)[:_RUNS_AT_ONCE])
     claims: list[Claim] = []
     for index, run_id in enumerate(runs):
         share = -(-(size - len(claims)) // (len(runs) - index))
         claims += _claim_of(run_id, lease, share, now)
+    if claims and not identity.may_work(now):
+        raise identity.NotOurs
     return claims
 
 
 def _claim_of(run_id: int, lease: Lease, size: int, now: datetime) -> list[Claim]:
-    rows = list(
+    while rows := _due(run_id, size, now):
+        kinds = _suppressed(run_id, rows)
+        wanted = [row for row in rows if row.email.lower() not in kinds]
+        if wanted:
+            Delivery.objects.filter(pk__in=[row.pk for row in wanted]).update(
+                state=Delivery.State.SENDING, lease=lease
+            )
+            move(run_id, {**_left(wanted), "sending": len(wanted)})
+        if len(wanted) < len(rows):
+            _end_suppressed(run_id, rows, kinds)
+        if wanted:
+            return [Claim(row.pk, run_id, *row[1:4]) for row in wanted]
+    return []
+
+
+def _due(run_id: int, size: int, now: datetime) -> list[_Row]:
+    rows = (
         Delivery.objects.claimable(now)
         .filter(run_id=run_id)
         .order_by("due_at", "pk")
         .select_for_update(skip_locked=True)
-        .values_list("pk", "email", "full_name", "attempt_count", "state")[:size]
+        .values_list(*_Row._fields)[:size]
     )
-    if not rows:
-        return []
-    Delivery.objects.filter(pk__in=[row[0] for row in rows]).update(
-        state=Delivery.State.SENDING, lease=lease
+    return [_Row._make(row) for row in rows]
+
+
+def _suppressed(run_id: int, rows: Collection[_Row]) -> dict[str, str]:
+    """
+    Address -> kind of those that were suppressed since the run was planned.
+
+    On its own: as a part of the claim it would be asked of everybody who waits.
+    """
+    owner = Run.objects.filter(pk=run_id).order_by().values("mailing__owner")
+    found = Suppression.objects.filter(
+        owner=Subquery(owner), email__in=[row.email.lower() for row in rows]
     )
-    was = Counter(row[4] for row in rows)
-    move(run_id, {**{state: -n for state, n in was.items()}, "sending": len(rows)})
-    return [Claim(row[0], run_id, *row[1:4]) for row in rows]
+    return dict(found.order_by().values_list("email", "kind"))
+
+
+def _left(rows: Collection[_Row]) -> dict[str, int]:
+    """The states that the rows were in, for the books."""
+    return {state: -n for state, n in Counter(row.state for row in rows).items()}
+
+
+def _end_suppressed(
+    run_id: int, rows: Collection[_Row], kinds: Mapping[str, str]
+) -> None:
+    groups: dict[str, list[_Row]] = defaultdict(list)
+    for row in rows:
+        if row.email.lower() in kinds:
+            groups[kinds[row.email.lower()]].append(row)
+    ended = [row for group in groups.values() for row in group]
+    for kind, group in groups.items():
+        Delivery.objects.filter(pk__in=[row.pk for row in group]).update(
+            state=Delivery.State.SUPPRESSED, reason=kind
+        )
+    move(run_id, {**_left(ended), "suppressed": len(ended)})
+    count_ends(
+        {
+            (run_id, str(Delivery.State.SUPPRESSED), kind): len(group)
+            for kind, group in groups.items()
+        }
+    )
 
 
 @transaction.atomic

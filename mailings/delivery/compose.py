@@ -13,9 +13,13 @@ from dataclasses import dataclass
 from email.utils import format_datetime, parseaddr
 from html import escape
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.utils import timezone
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.translation import gettext
 
+from mailings import placeholders, tokens
 from mailings.delivery.skeleton import (
     WORD_BYTES,
     Body,
@@ -54,6 +58,9 @@ class Text:
     sender_name: str
     sender_email: str  # the owner's: replies go there
     date: str  # of the run, as people read it
+    unsubscribe_key: str
+    language: str  # the owner's: of what we add to the message
+    site: str  # where the links lead
 
     @classmethod
     def of(cls, run: Run) -> "Text":
@@ -68,6 +75,9 @@ class Text:
             sender_name=run.sender_name,
             sender_email=run.sender_email,
             date=f"{local:%d.%m.%Y}",
+            unsubscribe_key=run.unsubscribe_key,
+            language=run.mailing.owner.language or settings.LANGUAGE_CODE,
+            site=settings.SITE_URL,
         )
 
 
@@ -84,9 +94,16 @@ class Composer:
             "date": text.date,
         }
         escaped = {name: escape(value) for name, value in known.items()}
+        words, markup = _ways_out(text.language)
         self._subject = Header(one_line(text.subject), known)
-        self._body = Body(_crlf(text.body), known)
-        self._html = Body(_crlf(text.body_html), escaped) if text.body_html else None
+        self._body = Body(_with_way_out(text.body, words), known)
+        self._html = (
+            Body(_with_way_out(text.body_html, markup), escaped)
+            if text.body_html
+            else None
+        )
+        path = reverse("mailings:unsubscribe", args=["TOKEN"])
+        self._link = f"{text.site}{path}".split("TOKEN")
         self._common = self._common_headers(text.sender_name or name)
         boundary = f"=_{secrets.token_hex(12)}"
         self._start = f"--{boundary}\r\n".encode()
@@ -114,18 +131,27 @@ class Composer:
         """The same for every try, so that a double can be told as one."""
         return f"<d{delivery_id}.{self._text.key}@{self._domain}>"
 
+    def unsubscribe_url(self, delivery_id: int) -> str:
+        return tokens.token(self._text.unsubscribe_key, delivery_id).join(self._link)
+
     def letter(self, delivery_id: int, *, email: str, full_name: str) -> Letter:
         """Raises NotComposed for a recipient that no message can be made for."""
         try:
             validate_mailbox(email)
         except ValidationError as error:
             raise NotComposed(" ".join(error.messages)) from error
-        full_name = one_line(full_name)
-        values = {"full_name": full_name, "email": email}
+        values = {
+            "full_name": one_line(full_name),
+            "email": email,
+            "unsubscribe_url": self.unsubscribe_url(delivery_id),
+        }
         head = (
             f"Message-ID: {self.message_id(delivery_id)}\r\n"
             f"To: {mailbox(full_name, email)}\r\n"
             f"Subject: {self._subject.filled(values)}\r\n"
+            # Neither folded nor encoded, however long: RFC 8058 needs it as it is.
+            f"List-Unsubscribe: <{values['unsubscribe_url']}>\r\n"
+            "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
             f"{self._common}"
         )
         return Letter(
@@ -160,6 +186,26 @@ def mailbox(name: str, email: str) -> str:
     else:
         name = "\r\n ".join(encoded_words(name))
     return f"{name}\r\n <{email}>"
+
+
+def _ways_out(language: str) -> tuple[str, str]:
+    """The ends of a text and of an HTML version that have no link of their own."""
+    with translation.override(language):
+        words = gettext("You no longer want these messages? Unsubscribe:")
+        label = gettext("Unsubscribe")
+        question = gettext("You no longer want these messages?")
+    return (
+        f"\n\n--\n{words}\n{{{{ unsubscribe_url }}}}\n",
+        '<p style="margin-top: 2em; color: #666666; font-size: small">'
+        f'{escape(question)} <a href="{{{{ unsubscribe_url }}}}">{escape(label)}</a>'
+        "</p>",
+    )
+
+
+def _with_way_out(text: str, way_out: str) -> str:
+    if "unsubscribe_url" in placeholders.split(text)[1::2]:
+        return _crlf(text)
+    return _crlf(text.rstrip("\r\n") + way_out)
 
 
 def _crlf(text: str) -> str:

@@ -10,14 +10,17 @@ import contextlib
 import logging
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import copy_context
 from datetime import UTC, datetime
 
+from mailings.delivery.clock import clock
 from mailings.delivery.journal import Journal, Result
+from mailings.delivery.refusals import Refusals
 from mailings.delivery.replies import Outcome, Phase, Verdict, outcome
 from mailings.delivery.smtp import Connection, Failed, Letter, Server
+from mailings.delivery.tray import Takings, Tray
 
 logger = logging.getLogger(__name__)
 
@@ -28,19 +31,6 @@ _PAUSE_AFTER_FAILURE = 0.5  # seconds until the same connection is tried again
 
 class NotBegun(Exception):
     """The body may not leave: the lease is lost, or the journal can't be written."""
-
-
-@dataclass(slots=True)
-class Takings:
-    """What happened since the last look."""
-
-    results: list[Result] = field(default_factory=list)
-    troubles: list[Outcome] = field(default_factory=list)  # SERVER or ACCOUNT
-
-
-def clock() -> float:
-    """Seconds that go on while the machine or the process sleeps."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class Courier:
@@ -59,19 +49,28 @@ class Courier:
         connections: int,
         timeouts: Mapping[str, float],
         batch: int,
+        rests: Sequence[float],
+        is_probe: bool = False,
         pipelining: bool = True,
     ) -> None:
+        """
+        `rests` are the seconds until a connection that was given up is tried again,
+        growing. A probe is one connection until the first result is there.
+        """
         self._server = server
         self._journal = journal
         self._timeouts = timeouts
         self._batch = batch
         self._pipelining = pipelining
-        self._letters: deque[Letter] = deque()
-        self._breaks: Counter[int] = Counter()
+        self._rests = rests
+        self._is_probe = is_probe
+        self._tray = Tray()
         self._takings = Takings()
-        self._lock = threading.Lock()  # guards the four above and the two below
-        self._in_hand = 0
+        self._refusals = Refusals()
+        self._breaks: Counter[int] = Counter()
         self._seats = connections
+        self._resting = 0
+        self._lock = threading.Lock()  # guards the five above
         self._news = threading.Event()
         self._lease_until = 0.0
         self._handed_over: set[int] = set()  # bodies without an outcome yet
@@ -79,9 +78,13 @@ class Courier:
         self._closing = self._has_worked = False
         self._ready: asyncio.Event
         self._welcome: asyncio.Event
+        self._end: asyncio.Event
         self._loop = asyncio.new_event_loop()
         self._started = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
+        # In the pump's context: its lines of the log name the lease, and these do, too.
+        self._thread = threading.Thread(
+            target=copy_context().run, args=(self._run,), name="courier", daemon=True
+        )
 
     # --- called by the pump's thread ---
 
@@ -94,20 +97,18 @@ class Courier:
         self._lease_until = lease_until
 
     def submit(self, letters: Iterable[Letter]) -> None:
-        with self._lock:
-            self._letters.extend(letters)
+        self._tray.put(letters)
         self._call(self._ready.set)
 
     @property
     def backlog(self) -> int:
         """Letters that no connection has taken yet."""
-        return len(self._letters)
+        return self._tray.backlog
 
     @property
     def unfinished(self) -> int:
         """Letters without a result so far."""
-        with self._lock:
-            return len(self._letters) + self._in_hand
+        return self._tray.unfinished
 
     @property
     def broken(self) -> set[int]:
@@ -128,12 +129,14 @@ class Courier:
 
     def recall(self, wanted: Callable[[Letter], bool]) -> list[Letter]:
         """Takes back the letters not begun yet for which `wanted` is true."""
+        return self._tray.recall(wanted)
+
+    def let_go_on(self, run_id: int) -> None:
+        """What is left of the run may be sent; its refusals are counted anew."""
         with self._lock:
-            recalled = [letter for letter in self._letters if wanted(letter)]
-            if recalled:
-                kept = [letter for letter in self._letters if not wanted(letter)]
-                self._letters = deque(kept)
-        return recalled
+            self._refusals.forget(run_id)
+        self._tray.let_go_on(run_id)
+        self._call(self._ready.set)
 
     def close(self) -> None:
         """Ends the connections after what is in hand. Once is enough."""
@@ -156,9 +159,11 @@ class Courier:
     def _wake_all(self) -> None:
         self._ready.set()
         self._welcome.set()
+        self._end.set()
 
     async def _work(self) -> None:
         self._ready, self._welcome = asyncio.Event(), asyncio.Event()
+        self._end = asyncio.Event()
         self._started.set()
         seats = [self._carry(seat) for seat in range(self._seats)]
         for ended in await asyncio.gather(*seats, return_exceptions=True):
@@ -171,30 +176,33 @@ class Courier:
             await self._welcome.wait()
         connection: Connection | None = None
         proven = False  # has served since it was opened, or since it last failed
+        rests = 0
         ahead: list[Letter] = []  # one at most: taken, as its envelope has left
         try:
             while (letter := await self._next_letter(ahead)) is not None:
-                if connection is not None and not connection.is_usable:
-                    await connection.close()
-                    connection = None
+                connection = await _if_usable(connection)
                 try:
                     if connection is None:
                         connection = await Connection.open(
                             self._server, self._timeouts, pipelining=self._pipelining
                         )
-                        self._welcome.set()
+                        self._let_others_in()
                     await self._hand_over(letter, connection, ahead)
-                    proven = True
+                    proven, rests = True, 0
                 except Failed as failure:
                     self._give_back(letter)
-                    if not proven and not await self._go_on_after(failure):
+                    connection = await _if_usable(connection)
+                    if not proven and not await self._go_on_after(failure, rests):
                         return
+                    rests += not proven
                     proven = False
                 except NotBegun as reason:
                     self._give_back(letter)
                     self._give_up(str(reason))
                 except Exception as error:
-                    logger.exception("A connection's task failed.")
+                    logger.exception(
+                        "A connection's task failed.", extra=_named(letter)
+                    )
                     self._account_for(letter, error)
                     self._give_up(str(error) or type(error).__name__)
                 if self.failure:
@@ -210,25 +218,23 @@ class Courier:
         if ahead:
             return ahead.pop()
         while not (self._closing or self.failure):
-            if (letter := self._take()) is not None:
-                return letter
-            if not self._letters:
+            if not self._tray.backlog:
                 self._ready.clear()
                 await self._ready.wait()
-            else:
+            elif clock() >= self._lease_until:
                 await asyncio.sleep(0.05)  # until the lease is renewed
+            elif letter := self._take():
+                return letter
         return None
 
     def _take(self, *, leave: int = 0) -> Letter | None:
         """A letter into this seat's hand, if there are more than `leave`."""
-        with self._lock:
-            if len(self._letters) <= leave or clock() >= self._lease_until:
-                return None
-            self._in_hand += 1
-            letter = self._letters.popleft()
-            if len(self._letters) in (self._batch // 2, 2 * self._seats):
-                self._news.set()  # time to claim more
-            return letter
+        if self._tray.backlog <= leave or clock() >= self._lease_until:
+            return None
+        letter = self._tray.take()
+        if self._tray.backlog in (self._batch // 2, 2 * self._seats):
+            self._news.set()  # time to claim more
+        return letter
 
     async def _hand_over(
         self, letter: Letter, connection: Connection, ahead: list[Letter]
@@ -250,9 +256,9 @@ class Courier:
         def following() -> Letter | None:
             # The last ones are for who has none: nobody waits beside an idle seat.
             is_over = self._closing or self.failure
-            then = None if is_over else self._take(leave=self._seats)
-            ahead.extend([] if then is None else [then])
-            return then
+            if not is_over and (then := self._take(leave=self._seats)):
+                ahead.append(then)
+            return ahead[0] if ahead else None
 
         exchange = await connection.send(
             letter, before_body=before_body, following=following
@@ -267,12 +273,13 @@ class Courier:
                 self._note_not_taken(letter)
             raise Failed(exchange)
         self._deliver_result(
+            letter,
             Result(
                 letter.delivery_id,
                 verdict,
                 started_at,
                 int((time.monotonic() - begun) * 1000),
-            )
+            ),
         )
 
     def _blame(self, letter: Letter, verdict: Outcome) -> Outcome | None:
@@ -304,7 +311,8 @@ class Courier:
             self._give_back(letter)
             return
         unknown = Outcome(Verdict.UNKNOWN, Phase.DOT, None, "", repr(error))
-        self._deliver_result(Result(letter.delivery_id, unknown, datetime.now(UTC), 0))
+        result = Result(letter.delivery_id, unknown, datetime.now(UTC), 0)
+        self._deliver_result(letter, result)
 
     def _give_up(self, reason: str) -> None:
         """Ends all seats: here, not at the server, something is wrong."""
@@ -314,7 +322,7 @@ class Courier:
             self._news.set()
         self._wake_all()
 
-    def _deliver_result(self, result: Result) -> None:
+    def _deliver_result(self, letter: Letter, result: Result) -> None:
         self._handed_over.discard(result.delivery_id)
         try:
             self._journal.received(result)
@@ -322,34 +330,69 @@ class Courier:
             self._give_up(f"The journal can't be written: {error}")
         with self._lock:
             self._has_worked = True
-            self._in_hand -= 1
             self._takings.results.append(result)
-            if len(self._takings.results) >= self._batch or not self._letters:
-                self._news.set()
+            is_batch = len(self._takings.results) >= self._batch
+            is_refused = self._refusals.note(letter.run_id, result.outcome)
+            if is_refused:
+                self._tray.stop(letter.run_id)
+                self._takings.refusals[letter.run_id] = result.outcome
+        self._tray.done()
+        if is_batch or is_refused or not self._tray.backlog:
+            self._news.set()
+        self._welcome.set()
 
     def _give_back(self, letter: Letter) -> None:
-        with self._lock:
-            self._in_hand -= 1
-            self._letters.append(letter)
+        self._tray.give_back(letter)
         self._ready.set()  # another seat may be waiting for work
 
-    async def _go_on_after(self, failure: Failed) -> bool:
+    def _let_others_in(self) -> None:
+        """A connection is open; a server that is probed has to show more than that."""
+        if not self._is_probe:
+            self._welcome.set()
+
+    async def _go_on_after(self, failure: Failed, rests: int) -> bool:
         """
         After a failure of the server or the connection, false if this seat is given
-        up: while others work, the server may just not want so many.
+        up. While others work, the server may just not want so many: then the seat
+        rests, longer each time, and tries again.
         """
         trouble = outcome(failure.exchange)
         with self._lock:
-            others_work = self._welcome.is_set() and self._seats > 1
-            if others_work and trouble.verdict is Verdict.SERVER:
-                logger.info("One connection less: %s", failure)
-                return False
-            self._takings.troubles.append(trouble)
-            self._news.set()
-        await asyncio.sleep(_PAUSE_AFTER_FAILURE)
+            others_work = self._welcome.is_set() and self._seats - self._resting > 1
+            rests_now = others_work and trouble.verdict is Verdict.SERVER
+            if not rests_now:
+                self._takings.troubles.append(trouble)
+                self._news.set()
+            self._resting += rests_now
+        if trouble.verdict is Verdict.ACCOUNT:  # knocking again makes it worse
+            return False
+        if rests_now:
+            logger.info("One connection less: %s", failure)
+            await self._rest(self._rests[min(rests, len(self._rests) - 1)])
+        else:
+            await self._rest(_PAUSE_AFTER_FAILURE)
+        with self._lock:
+            self._resting -= rests_now
         return not self._closing
+
+    async def _rest(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._end.wait(), seconds)
 
     def _leave(self) -> None:
         with self._lock:
             self._seats -= 1
             self._news.set()
+
+
+async def _if_usable(connection: Connection | None) -> Connection | None:
+    """The connection, or None after closing one that nothing can be sent over."""
+    if connection is None or connection.is_usable:
+        return connection
+    await connection.close()
+    return None
+
+
+def _named(letter: Letter) -> dict[str, object]:
+    """The fields of the log that tell which letter it is."""
+    return {"run": letter.run_id, "delivery": letter.delivery_id}

@@ -10,9 +10,10 @@ from datetime import datetime
 from functools import partial
 
 from django.db import connection, transaction
-from django.db.models import Max
+from django.db.models import Count, Max
 
-from mailings.models import Delivery, Mailing, Run
+from mailings.delivery.statistics import count_ends
+from mailings.models import Delivery, Mailing, Run, Suppression
 from mailsvc import cache
 
 FIRST_STEP = 1_000  # recipients; small, so that sending begins at once
@@ -40,6 +41,16 @@ def begin_due_run(mailing: Mailing, now: datetime) -> Run | None:
         if occurrence >= mailing.created_at:
             _put_down_as_missed(mailing, occurrence, now)
     return begin_run(mailing, newest, now) if made_up else None
+
+
+def due_occurrence(mailing: Mailing, now: datetime) -> datetime | None:
+    """The occurrence for which `begin_due_run` would begin a run now, if for any."""
+    if not mailing.is_live or not mailing.is_window_open(now):
+        return None
+    missed = _missed_occurrences(mailing, now)
+    if not missed or not _may_be_made_up(mailing, missed[-1], now):
+        return None
+    return missed[-1]
 
 
 def _locked(mailing: Mailing) -> Mailing:
@@ -134,9 +145,11 @@ def expand(run_id: int, now: datetime) -> bool:
         return False
     step = STEP if run.planned else FIRST_STEP
     added = _insert_deliveries(run, step, now)
+    ends = _suppressed_among_new(run)
     run.planned += added
-    run.pending += added
-    fields = ["planned", "pending"]
+    run.suppressed += sum(ends.values())
+    run.pending += added - sum(ends.values())
+    fields = ["planned", "pending", "suppressed"]
     if added:
         last = run.deliveries.aggregate(last=Max("client_id"))["last"]
         run.planned_through = last
@@ -145,6 +158,7 @@ def expand(run_id: int, now: datetime) -> bool:
         run.state = Run.State.SENDING
         fields.append("state")
     run.save(update_fields=fields)
+    count_ends(ends)
     return added == step
 
 
@@ -153,17 +167,36 @@ def _insert_deliveries(run: Run, step: int, now: datetime) -> int:
         run.mailing.recipients()
         .filter(pk__gt=run.planned_through)
         .order_by("pk")
-        .values("pk", "email", "full_name")[:step]
+        .values_list("pk", "email", "full_name")[:step]
     )
     select, parameters = clients.query.sql_with_params()
-    table = connection.ops.quote_name(Delivery._meta.db_table)
+    quoted = connection.ops.quote_name
     with connection.cursor() as cursor:
         cursor.execute(
-            # Identifiers are ours; every value is a parameter.
-            f"INSERT INTO {table} (run_id, client_id, email, full_name, state, reason,"  # noqa: S608
-            " attempt_count, due_at)"
-            " SELECT %s, c.*, 'pending', '', 0, %s"
-            f" FROM ({select}) AS c",
-            [run.pk, connection.ops.adapt_datetimefield_value(now), *parameters],
+            # Identifiers are ours; every value is a parameter. The join comes after the
+            # limit: inside, it would be made for all clients that are left.
+            f"INSERT INTO {quoted(Delivery._meta.db_table)} (run_id, client_id, email,"  # noqa: S608
+            " full_name, state, reason, attempt_count, due_at)"
+            f" WITH c (id, email, full_name) AS ({select})"
+            " SELECT %s, c.id, c.email, c.full_name,"
+            " CASE WHEN s.kind IS NULL THEN 'pending' ELSE 'suppressed' END,"
+            " COALESCE(s.kind, ''), 0, %s FROM c"
+            f" LEFT JOIN {quoted(Suppression._meta.db_table)} AS s"
+            " ON s.owner_id = %s AND s.email = LOWER(c.email)",
+            [
+                *parameters,
+                run.pk,
+                connection.ops.adapt_datetimefield_value(now),
+                run.mailing.owner_id,
+            ],
         )
         return int(cursor.rowcount)
+
+
+def _suppressed_among_new(run: Run) -> dict[tuple[int, str, str], int]:
+    """What the last step has planned for nobody, by run, state and reason."""
+    suppressed = run.deliveries.filter(
+        client_id__gt=run.planned_through, state=Delivery.State.SUPPRESSED
+    )
+    rows = suppressed.order_by().values_list("run_id", "state", "reason")
+    return {row[:3]: row[3] for row in rows.annotate(n=Count("pk"))}

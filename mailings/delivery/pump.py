@@ -9,28 +9,34 @@ import logging
 import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from django.conf import settings
 from django.utils import timezone
 
-from mailings.delivery import circuit, journal
-from mailings.delivery.claim import Claim, claim, give_back, renew, take_lease
+from mailings.delivery import circuit, identity, journal, outage
+from mailings.delivery.claim import Claim, claim, renew, take_lease
+from mailings.delivery.clock import clock
 from mailings.delivery.compose import Composer, NotComposed, Text
-from mailings.delivery.courier import Courier, Takings, clock
+from mailings.delivery.courier import Courier
+from mailings.delivery.holdings import Holdings
 from mailings.delivery.journal import Journal, Result
+from mailings.delivery.pausing import pause_if_refused
 from mailings.delivery.plan import expand
-from mailings.delivery.record import not_composed, record
-from mailings.delivery.server import configured_server
-from mailings.delivery.smtp import Letter
+from mailings.delivery.record import not_composed
+from mailings.delivery.replies import Outcome
+from mailings.delivery.server import configured_server, fingerprint
+from mailings.delivery.smtp import Letter, Server
+from mailings.delivery.suppress import claimed_though_suppressed
+from mailings.delivery.tray import Takings
 from mailings.models import Lease, Run
+from mailsvc import logs
 
 logger = logging.getLogger(__name__)
 
 _COMMIT_EVERY = 0.2  # seconds between commits while outcomes trickle in
 _PLAN_FOR = 0.5  # seconds of planning between looks at everything else
-_AFTER_BREAK = timedelta(minutes=1)
 _LOOK_EVERY = 1.0  # seconds between looks at holds, pauses, blocks and the lease
 
 
@@ -43,10 +49,15 @@ class PumpReport:
     deferred: int = 0
     unknown: int = 0
     server_error: str | None = None  # why it gave up, in the server's words
+    objection: str = ""  # why nothing may be sent from here
 
     def count(self, result: Result) -> None:
         name = result.outcome.verdict.value
         setattr(self, name, getattr(self, name) + 1)
+
+    def in_words(self) -> str:
+        names = ("accepted", "refused", "deferred", "unknown")
+        return ", ".join(f"{name} {getattr(self, name)}" for name in names)
 
     @property
     def attempts(self) -> int:
@@ -64,32 +75,42 @@ def pump(
     Sends what is due now, of `runs` only if given, for `budget` seconds at the most.
 
     Returns when nothing is claimable, or soon after `stop()` turns true, or when the
-    mail server fails (`server_error` says why).
+    mail server fails (`server_error`) or this host may not send (`objection`).
     """
     now = timezone.now()
+    if why := identity.objection(now):
+        return PumpReport(objection=why)
     server = configured_server()
-    connections = circuit.admits(str(server), now)
-    if connections == 0:
+    admitted = circuit.admits(str(server), now, fingerprint=fingerprint(server))
+    if admitted == 0:
         return PumpReport(server_error=circuit.reason(str(server)))
     own = Journal.create(Path(settings.DELIVERY["journal_dir"]))
-    lease = take_lease(
-        host=journal.host(),
-        boot_id=journal.boot_id(),
-        pid=os.getpid(),
-        journal=own.path.name,
-        now=now,
-        seconds=settings.DELIVERY["lease"],
-    )
-    courier = Courier(
-        server,
-        own,
-        connections=connections or settings.DELIVERY["connections"],
-        timeouts=settings.DELIVERY["timeouts"],
-        batch=settings.DELIVERY["batch"],
-        pipelining=settings.DELIVERY["pipelining"],
-    )
-    pumping = Pump(lease, own, courier, str(server), runs=runs, on_progress=on_progress)
-    pumping.run(stop=stop, deadline=None if budget is None else clock() + budget)
+    try:
+        lease = take_lease(
+            host=journal.host(),
+            boot_id=journal.boot_id(),
+            pid=os.getpid(),
+            journal=own.path.name,
+            now=now,
+            seconds=settings.DELIVERY["lease"],
+        )
+    except outage.AWAY:
+        own.close(forget=True)
+        raise
+    with logs.about(lease=lease.pk):
+        courier = Courier(
+            server,
+            own,
+            connections=settings.DELIVERY["connections"],
+            timeouts=settings.DELIVERY["timeouts"],
+            batch=settings.DELIVERY["batch"],
+            rests=settings.DELIVERY["rests"],
+            is_probe=admitted == 1,
+            pipelining=settings.DELIVERY["pipelining"],
+        )
+        pumping = Pump(lease, own, courier, server, runs=runs, on_progress=on_progress)
+        pumping.run(stop=stop, deadline=None if budget is None else clock() + budget)
+        logger.info("Pump ended: %s", pumping.report.in_words())
     return pumping.report
 
 
@@ -98,13 +119,15 @@ class Pump:
     lease: Lease
     journal: Journal
     courier: Courier
-    server: str
+    server: Server
     runs: Collection[int] | None
     on_progress: Callable[[PumpReport], None]
     report: PumpReport = field(default_factory=PumpReport)
 
     def __post_init__(self) -> None:
+        self._holdings = Holdings(self.lease)
         self._composers: dict[int, Composer] = {}
+        self._refused: dict[int, Outcome] = {}  # runs whose message is
         self._server_is_well = False
         self._claiming = self._planning = True
         self._is_dry = False  # nothing was due at the last claim
@@ -118,11 +141,42 @@ class Pump:
         try:
             busy = True
             while busy:
-                if stop() or (deadline is not None and clock() >= deadline):
-                    self._drain()
-                busy = self._step()
+                try:
+                    if stop() or (deadline is not None and clock() >= deadline):
+                        self._drain()
+                    busy = self._step()
+                except outage.AWAY as error:
+                    self._sit_out(error, stop)
         finally:
             self._end()
+
+    def _sit_out(self, error: Exception, stop: Callable[[], bool]) -> None:
+        """
+        Nothing new is handed over while the database is away, and what comes in is
+        kept. Raises `error` if it does not come back; the journal has it all, too.
+        """
+        logger.warning("The database is away; sending waits for it: %s", error)
+        until = clock() + outage.PATIENCE
+        while True:
+            recalled = self.courier.recall(lambda letter: True)
+            self._holdings.let_stray([letter.delivery_id for letter in recalled])
+            self._keep(self.courier.collect(_LOOK_EVERY))
+            if stop() or clock() >= until:
+                raise error
+            outage.reconnect()
+            try:
+                self._go_on()
+            except outage.AWAY:
+                continue
+            logger.warning("The database is back; sending goes on.")
+            return
+
+    def _go_on(self) -> None:
+        self._look_at = 0.0
+        self._look_around()
+        self._write_down()
+        self._holdings.take_back_strays(broken=self.courier.broken)
+        self._nothing_due_until = 0.0
 
     def _step(self) -> bool:
         """Plans, claims, sends and records a little; false when all is done."""
@@ -169,11 +223,20 @@ class Pump:
         elif now - self._claimed_at > 2:
             self._size = max(self._size // 2, settings.DELIVERY["connections"])
         self._claimed_at = now
-        claims = claim(self.lease, size=self._size, now=timezone.now(), only=self.runs)
+        try:
+            claims = claim(
+                self.lease, size=self._size, now=timezone.now(), only=self.runs
+            )
+        except identity.NotOurs:
+            self.report.objection = identity.objection(timezone.now())
+            self._drain()
+            return
         self._is_dry = not claims
         if self._is_dry:
             self._nothing_due_until = now + _COMMIT_EVERY
-        self.courier.submit(self._letters(claims))
+        letters = self._letters(claims)
+        self._holdings.hand_to_courier([letter.delivery_id for letter in letters])
+        self.courier.submit(letters)
 
     def _letters(self, claims: Collection[Claim]) -> list[Letter]:
         self._prepare_composers({claim.run_id for claim in claims})
@@ -185,10 +248,13 @@ class Pump:
                     each.delivery_id, email=each.email, full_name=each.full_name
                 )
             except NotComposed as error:
-                self._record_not_composed(each, str(error))
+                self._keep_not_composed(each, str(error))
             except Exception as error:  # one recipient must not stop the others
-                logger.exception("Delivery %s was not composed.", each.delivery_id)
-                self._record_not_composed(each, repr(error))
+                logger.exception(
+                    "A message was not composed.",
+                    extra={"run": each.run_id, "delivery": each.delivery_id},
+                )
+                self._keep_not_composed(each, repr(error))
             else:
                 letters.append(letter)
         return letters
@@ -196,49 +262,67 @@ class Pump:
     def _prepare_composers(self, run_ids: Collection[int]) -> None:
         for run in Run.objects.filter(
             pk__in=run_ids - self._composers.keys()
-        ).select_related("mailing"):
+        ).select_related("mailing__owner"):
             self._composers[run.pk] = Composer(
                 Text.of(run), sender=settings.DEFAULT_FROM_EMAIL
             )
 
-    def _record_not_composed(self, each: Claim, why: str) -> None:
+    def _keep_not_composed(self, each: Claim, why: str) -> None:
         result = Result(each.delivery_id, not_composed(why), datetime.now(UTC), 0)
-        self._record([result])
+        self._holdings.keep([result])
+
+    def _keep(self, takings: Takings) -> None:
+        """What must not be forgotten, should the database be away."""
+        self._holdings.keep(takings.results)
+        self._refused |= takings.refusals
 
     def _take_in(self, takings: Takings) -> None:
         """Outcomes into the database; the server's failures to the circuit."""
-        if takings.results:
-            self._record(takings.results)
+        self._keep(takings)
+        self._write_down()
         lost = [each.outcome for each in takings.results if each.outcome.is_unknown]
         if lost and len(lost) == len(takings.results):
             # A server that takes mail and never answers must not get all of it.
             takings.troubles += lost
         elif takings.results and not self._server_is_well:
-            circuit.succeeded(self.server)
+            circuit.succeeded(str(self.server))
             self._server_is_well = True
         for trouble in takings.troubles:
             logger.warning("%s: %s", self.server, circuit.in_words(trouble))
             self._server_is_well = False
-            if circuit.failed(self.server, trouble, timezone.now()):
+            if self._opens_circuit(trouble):
                 self.report.server_error = circuit.in_words(trouble)
                 self._drain()
                 break
+        for run_id, refusal in list(self._refused.items()):
+            self._pause_if_refused(run_id, refusal)
+            del self._refused[run_id]
         if not self.courier.has_connections:
             self.report.server_error = (
                 self.report.server_error or self.courier.failure or None
             )
             self._drain()
 
-    def _record(self, results: list[Result]) -> None:
-        record(
-            self.lease,
-            results,
-            now=timezone.now(),
-            retry_delays=settings.DELIVERY["retry_delays"],
+    def _opens_circuit(self, trouble: Outcome) -> bool:
+        return circuit.failed(
+            str(self.server),
+            trouble,
+            timezone.now(),
+            fingerprint=fingerprint(self.server),
         )
-        for result in results:
+
+    def _pause_if_refused(self, run_id: int, refusal: Outcome) -> None:
+        """The courier has stopped the run: it is recalled now, or goes on."""
+        if pause_if_refused(run_id, refusal, timezone.now()):
+            self._recall(lambda letter: letter.run_id == run_id)
+        self.courier.let_go_on(run_id)
+
+    def _write_down(self) -> None:
+        written = self._holdings.write_down()
+        for result in written:
             self.report.count(result)
-        self.on_progress(self.report)
+        if written:
+            self.on_progress(self.report)
 
     def _look_around(self) -> None:
         """Renews the lease; takes back what may not be sent any more."""
@@ -260,17 +344,17 @@ class Pump:
             .filter(pk__in=self._composers.keys(), closes_at__gt=now)
             .values_list("pk", flat=True)
         )
-        self._recall(lambda letter: letter.run_id not in allowed)
+        suppressed = claimed_though_suppressed(self.lease)
+        self._recall(
+            lambda letter: (
+                letter.run_id not in allowed or letter.delivery_id in suppressed
+            )
+        )
 
     def _recall(self, wanted: Callable[[Letter], bool]) -> None:
         recalled = {letter.delivery_id for letter in self.courier.recall(wanted)}
-        if not recalled:
-            return
-        # Over whom a connection broke is not first in the queue again: a recipient
-        # that a server can't bear must not keep the others waiting.
-        broken = recalled & self.courier.broken
-        give_back(self.lease, recalled - broken)
-        give_back(self.lease, broken, due_at=timezone.now() + _AFTER_BREAK)
+        if recalled:
+            self._holdings.take_back(recalled, broken=self.courier.broken)
 
     def _drain(self) -> None:
         """Claims no more and hands back what has not been begun."""

@@ -5,6 +5,7 @@ The fence: an outcome counts only while the delivery is still leased to the pump
 brings it. What comes too late, or for the second time, changes nothing.
 """
 
+import logging
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -18,7 +19,10 @@ from mailings.delivery.journal import Result
 from mailings.delivery.replies import Outcome, Phase, Verdict
 from mailings.delivery.retry import next_attempt
 from mailings.delivery.statistics import count_attempts, count_ends
-from mailings.models import Attempt, Delivery, Lease, Run
+from mailings.delivery.suppress import suppress_refused
+from mailings.models import Attempt, Delivery, Lease, Mailing, Run
+
+logger = logging.getLogger(__name__)
 
 _chance = random.Random()  # noqa: S311 - spreads retries, guards no secret
 
@@ -27,6 +31,12 @@ class _Row(NamedTuple):
     pk: int
     run_id: int
     attempt_count: int
+
+
+class _Run(NamedTuple):
+    pk: int
+    closes_at: datetime
+    when_unknown: str
 
 
 class _Fate(NamedTuple):
@@ -65,11 +75,7 @@ def record(
     attempts = Attempt.objects.bulk_create(
         _attempt(result, rows[result.delivery_id]) for result in counted
     )
-    closes_at = dict(
-        Run.objects.filter(pk__in={row.run_id for row in rows.values()}).values_list(
-            "pk", "closes_at"
-        )
-    )
+    runs = _runs_of(rows.values())
     # One moment per number of tries and batch keeps this to a few statements.
     retry_at = {
         tries: next_attempt(tries, now=now, delays=retry_delays, chance=_chance)
@@ -81,20 +87,62 @@ def record(
         fate = _fate(
             result.outcome,
             retry_at[row.attempt_count + 1],
-            closes_at[row.run_id],
+            runs[row.run_id],
             unknown_reason,
         )
         fates[fate].append(row)
-    _move(fates)
-    count_attempts(attempts)  # after the books: their rows are the lock
-    count_ends(
-        Counter(
-            (row.run_id, fate.state, fate.reason)
-            for fate, moved in fates.items()
-            for row in moved
-        )
+    suppressed = suppress_refused(
+        {result.delivery_id: result.outcome for result in counted}, now=now
     )
+    _move(fates, suppressed)
+    _tell(attempts)
+    count_attempts(attempts)  # after the books: their rows are the lock
+    count_ends(_ends(fates, suppressed))
     return len(counted)
+
+
+def _ends(
+    fates: dict[_Fate, list[_Row]], suppressed: Counter[tuple[int, str]]
+) -> Counter[tuple[int, str, str]]:
+    ends = Counter(
+        (row.run_id, fate.state, str(fate.reason))
+        for fate, moved in fates.items()
+        for row in moved
+    )
+    state, reason = Delivery.State.SUPPRESSED, Delivery.Reason.ADDRESS_REFUSED
+    for (run_id, _was), n in suppressed.items():
+        ends[run_id, state, reason] += n
+    return ends
+
+
+def _runs_of(rows: Iterable[_Row]) -> dict[int, _Run]:
+    """What of the runs decides where their deliveries go."""
+    runs = Run.objects.filter(pk__in={row.run_id for row in rows})
+    values = runs.values_list("pk", "closes_at", "mailing__when_unknown")
+    return {run.pk: run for run in map(_Run._make, values)}
+
+
+def _tell(attempts: Iterable[Attempt]) -> None:
+    """
+    A line each, for who looks for something: the rows tell it all. Without the reply,
+    in which servers like to repeat the recipient's address.
+    """
+    if not logger.isEnabledFor(logging.DEBUG):
+        return
+    for one in attempts:
+        logger.debug(
+            "Attempt: %s at %s, %s %s, %d ms",
+            one.outcome,
+            one.phase,
+            one.code or "no code",
+            one.enhanced_code or "-",
+            one.duration_ms,
+            extra={
+                "run": one.run_id,
+                "delivery": one.delivery_id,
+                "attempt": one.number,
+            },
+        )
 
 
 def not_composed(text: str) -> Outcome:
@@ -121,24 +169,27 @@ def _attempt(result: Result, row: _Row) -> Attempt:
 def _fate(
     outcome: Outcome,
     retry_at: datetime | None,
-    closes_at: datetime,
+    run: _Run,
     unknown_reason: str,
 ) -> _Fate:
+    may_retry = retry_at is not None and retry_at < run.closes_at
     if outcome.verdict is Verdict.DEFERRED:
         if retry_at is None:
             return _Fate(Delivery.State.EXPIRED, Delivery.Reason.TRIES_OVER)
-        if retry_at >= closes_at:
+        if not may_retry:
             return _Fate(Delivery.State.EXPIRED, Delivery.Reason.WINDOW_OVER)
         return _Fate(Delivery.State.DEFERRED, due_at=retry_at)
     if outcome.verdict is Verdict.UNKNOWN:
+        if may_retry and run.when_unknown == Mailing.WhenUnknown.RESEND:
+            return _Fate(Delivery.State.PENDING, due_at=retry_at)
         return _Fate(Delivery.State.UNKNOWN, unknown_reason)
     if outcome.phase is Phase.COMPOSE:
         return _Fate(Delivery.State.REFUSED, Delivery.Reason.NOT_COMPOSED)
     return _Fate(outcome.verdict.value)
 
 
-def _move(fates: dict[_Fate, list[_Row]]) -> None:
-    """Every delivery to its fate, and the books with it."""
+def _move(fates: dict[_Fate, list[_Row]], suppressed: Counter[tuple[int, str]]) -> None:
+    """Every delivery to its fate, and the books with it and with the suppressed."""
     books: dict[int, Counter[str]] = defaultdict(Counter)
     for fate, rows in fates.items():
         # One more try than before: equal within a group of the same number.
@@ -154,6 +205,8 @@ def _move(fates: dict[_Fate, list[_Row]]) -> None:
             Delivery.objects.filter(pk__in=[row.pk for row in group]).update(**changes)
         for row in rows:
             books[row.run_id].update({fate.state: 1, "attempts": 1, "sending": -1})
+    for (run_id, was), n in suppressed.items():
+        books[run_id].update({Delivery.State.SUPPRESSED: n, was: -n})
     for run_id in sorted(books):  # one order for all: no deadlocks
         move(run_id, books[run_id])
 

@@ -43,7 +43,9 @@ def _recovered(lease: Lease, now: datetime) -> bool:
     try:
         return _take_over(lease.pk, now)
     except (OSError, DatabaseError, ValueError):
-        logger.exception("What %s has left could not be recovered.", lease)
+        logger.exception(
+            "What %s has left could not be recovered.", lease, extra={"lease": lease.pk}
+        )
         return False
 
 
@@ -89,6 +91,7 @@ def _take_over(lease_id: int, now: datetime) -> bool:
         len(known),
         len(doubtful),
         len(claimed) - len(known) - len(doubtful),
+        extra={"lease": lease_id},
     )
     return True
 

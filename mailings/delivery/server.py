@@ -3,6 +3,7 @@
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.utils.crypto import salted_hmac
 
 from mailings.delivery.smtp import Server
 
@@ -17,6 +18,15 @@ def configured_server() -> Server:
         implicit_tls=bool(getattr(settings, "EMAIL_USE_SSL", False)),
         hello_name=_hello_name(),
     )
+
+
+def fingerprint(server: Server) -> str:
+    """Another one for other settings; nobody can tell a password from it."""
+    parts = [server.user, server.password, server.hello_name]
+    parts += [str(server.starttls), str(server.implicit_tls)]
+    parts.append(settings.DEFAULT_FROM_EMAIL)
+    value = "\0".join(parts)
+    return salted_hmac("mailings.circuit", value, algorithm="sha256").hexdigest()
 
 
 def _hello_name() -> str:

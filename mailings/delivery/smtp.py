@@ -229,6 +229,9 @@ class Connection:
 
     async def _envelope(self, letter: Letter) -> Exchange | None:
         """MAIL, RCPT, DATA. None if the server waits for the body."""
+        too_large = self._too_large(letter)
+        if too_large:
+            return Exchange(Phase.SIZE, trouble=too_large)
         if self._pipelines:
             return await self._group(letter)
         phase = Phase.MAIL
@@ -265,6 +268,8 @@ class Connection:
         return refusal
 
     def _announce(self, letter: Letter) -> None:
+        if self._too_large(letter):  # it will be said so when its turn comes
+            return
         self._wire.transport.write(group(letter.sender, letter.recipient))
         self._ahead = letter
 
@@ -283,11 +288,12 @@ class Connection:
             if self._wire.buffer:  # it would be taken for the reply to the dot
                 raise Garbled("The server replied to something that was not said.")
             self._wire.transport.write(letter.content + b".\r\n")
-            await self._wire.flush(self._timeouts["body"])
-            handed_over = True
-            if self._pipelines and (then := following()) is not None:
+            handed_over = await self._wire.flush(self._timeouts["body"])
+            if handed_over and self._pipelines and (then := following()) is not None:
                 self._announce(then)
             reply = await self._wire.reply(self._timeouts["dot"])
+            if not handed_over:
+                return self._interrupted(reply)
         except _TROUBLES as error:
             self._broken = True
             trouble = _in_words(error, self._server)
@@ -295,6 +301,22 @@ class Connection:
         if reply.code // 100 == 3 or reply.code == 421:
             self._broken = True
         return Exchange(Phase.DOT, reply, handed_over=True)
+
+    def _interrupted(self, reply: Reply) -> Exchange:
+        """The server spoke while the dot was still here: a refusal, or nonsense."""
+        self._broken = True
+        if reply.code // 100 not in (4, 5):
+            raise Garbled("The server replied before it had the message.")
+        return Exchange(Phase.DOT, reply)
+
+    def _too_large(self, letter: Letter) -> str:
+        """Why the server would refuse the letter for its size alone; else nothing."""
+        limit = self._extensions.get("SIZE", "")
+        size = len(letter.content)
+        # RFC 1870 4: no number, or 0, is no limit that it would tell.
+        if not (limit.isascii() and limit.isdigit() and 0 < int(limit) < size):
+            return ""
+        return f"The message has {size} bytes, and {self._server} takes {limit}."
 
     async def _reset(self, phase: Phase, reply: Reply) -> None:
         """Ends a transaction that was refused; the verdict stands whatever comes."""

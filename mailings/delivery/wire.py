@@ -76,12 +76,18 @@ class Wire(asyncio.Protocol):
                 if reply is not None:
                     return reply
 
-    async def flush(self, seconds: float) -> None:
-        """Waits until everything written has left this process."""
+    async def flush(self, seconds: float) -> bool:
+        """
+        Waits until everything written has left this process. False: the server has
+        begun to talk before that.
+        """
         if self._flushed:
-            return
+            return True
         async with asyncio.timeout(seconds):
             while not self._flushed:
+                if self.buffer:
+                    return False
                 if self.lost:
                     raise ConnectionError(self.lost)
                 await self._something_happens()
+        return True

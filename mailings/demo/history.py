@@ -2,11 +2,13 @@
 them. Nothing was sent, so the engine itself can't have made them."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mailings import delivery, recurrence
-from mailings.models import Attempt, Client, Delivery, Mailing, Run
+from mailings.models import Attempt, Client, Delivery, Mailing, Run, Suppression
+from users.models import User
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,12 @@ class _Try:
 
 
 _SOON = timedelta(seconds=2)
+_GONE = _Try(_SOON, "refused", 550, "5.1.1 No such user here")
 _TAKEN = _Try(_SOON, "accepted", 250, "2.0.0 Ok: queued", "dot")
 _GREY = "4.7.1 Greylisted, try again later"
 _FULL = "4.2.2 The mailbox is full"
 _TRIES: dict[str, list[_Try]] = {
-    "bad+": [_Try(_SOON, "refused", 550, "5.1.1 No such user here")],
+    "bad+": [_GONE],
     "grey+": [
         _Try(_SOON, "deferred", 451, _GREY),
         _Try(timedelta(seconds=65), "accepted", 250, "2.0.0 Ok: queued", "dot"),
@@ -39,6 +42,7 @@ _TRIES: dict[str, list[_Try]] = {
 }
 _LOST = [_Try(_SOON, "unknown", None, "", "dot")]
 _LOST_EVERY = 33  # clients: now and then a server says nothing after the message
+_UNSUBSCRIBES_EVERY = 19
 
 
 def add_history(mailing: Mailing, now: datetime) -> None:
@@ -46,19 +50,23 @@ def add_history(mailing: Mailing, now: datetime) -> None:
     The runs of a mailing that was made before its start, up to an hour before `now`:
     what is younger is not over, and for the worker to send.
     """
-    recipients = list(mailing.recipients().order_by("pk"))
     for occurrence in recurrence.occurrences(
         mailing.start_at,
         mailing.Periodicity(mailing.periodicity),
         mailing.timezone,
         until=min(now - timedelta(hours=1), mailing.end_at),
     ):
-        _add_run(mailing, occurrence, recipients)
+        # Asked anew for each: the run before may have put somebody down.
+        _add_run(mailing, occurrence, list(_recipients(mailing)))
     mailing.created_at = mailing.start_at - timedelta(hours=2)
     mailing.status = (
         Mailing.Status.FINISHED if mailing.end_at <= now else Mailing.Status.RUNNING
     )
     mailing.save(update_fields=["created_at", "status"])
+
+
+def _recipients(mailing: Mailing) -> Iterable[Client]:
+    return mailing.recipients().with_suppression().order_by("pk")
 
 
 def _add_run(mailing: Mailing, occurrence: datetime, recipients: list[Client]) -> None:
@@ -87,9 +95,34 @@ def _add_run(mailing: Mailing, occurrence: datetime, recipients: list[Client]) -
         for number, one in enumerate(row, start=1)
     )
     _close(run, deliveries, tries)
+    _suppress(owner, deliveries)
+
+
+def _suppress(owner: User, deliveries: list[Delivery]) -> None:
+    """What the engine would have put down; and now and then somebody unsubscribes."""
+    for n, each in enumerate(deliveries):
+        values = {"mailing": each.run.mailing.title, "delivery": each}
+        if each.state == Delivery.State.REFUSED:
+            values |= {
+                "kind": Suppression.Kind.ADDRESS_REFUSED,
+                "words": f"{_GONE.code} {_GONE.reply}",
+                "since": each.due_at + _GONE.after,
+            }
+        elif each.state == Delivery.State.ACCEPTED and n % _UNSUBSCRIBES_EVERY == 4:
+            values |= {
+                "kind": Suppression.Kind.UNSUBSCRIBED,
+                "since": each.due_at + timedelta(minutes=20 + n),
+            }
+        else:
+            continue
+        Suppression.objects.get_or_create(
+            owner=owner, email=each.email, defaults=values
+        )
 
 
 def _tries_of(n: int, client: Client) -> list[_Try]:
+    if client.suppressed_as:  # type: ignore[attr-defined]
+        return []
     if n % _LOST_EVERY == _LOST_EVERY - 1:
         return _LOST
     for mood, tries in _TRIES.items():
@@ -99,7 +132,8 @@ def _tries_of(n: int, client: Client) -> list[_Try]:
 
 
 def _delivery(run: Run, client: Client, tries: list[_Try]) -> Delivery:
-    outcome, reason = tries[-1].outcome, Delivery.Reason.NONE
+    outcome = tries[-1].outcome if tries else Delivery.State.SUPPRESSED
+    reason = client.suppressed_as or Delivery.Reason.NONE  # type: ignore[attr-defined]
     if outcome == "deferred":
         outcome, reason = Delivery.State.EXPIRED, Delivery.Reason.WINDOW_OVER
     elif outcome == "unknown":
@@ -138,6 +172,6 @@ def _close(run: Run, deliveries: list[Delivery], tries: list[list[_Try]]) -> Non
         setattr(run, state, n)
     run.attempts = sum(map(len, tries))
     run.state = Run.State.FINISHED
-    run.finished_at = run.scheduled_for + max(row[-1].after for row in tries)
+    run.finished_at = run.scheduled_for + max(row[-1].after for row in tries if row)
     run.save()
     delivery.rebuild_statistics([run.pk])

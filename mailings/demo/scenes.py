@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from mailings import lifecycle, recurrence
+from mailings import lifecycle, recurrence, suppressing
 from mailings.demo.history import add_history
 from mailings.demo.people import make_clients, make_list
-from mailings.models import ClientList, Mailing, Message
+from mailings.models import ClientList, Mailing, Message, Suppression
 from users.models import User
 
 _DAY = timedelta(days=1)
@@ -94,6 +94,10 @@ def make_newsletter(owner: User, manager: User, now: datetime) -> None:
         Plan("Monthly news", news, readers, monthly, 400 * _DAY, "monthly"), now
     )
     lifecycle.pause(paused, by=owner)
+    by_phone = Suppression(
+        owner=owner, email=clients[50].email, words="Asked by phone, 12 May"
+    )
+    suppressing.suppress(by_phone, by=owner)
     held = _new(Plan("Prize", prize, readers, _at(now, owner, 1, 12), 2 * _DAY))
     lifecycle.hold(held, by=manager, reason="This looks like spam. Please call me.")
     _new(Plan("Beta test", beta, testers, _at(now, owner, 7, 14), _DAY))

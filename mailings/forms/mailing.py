@@ -33,12 +33,17 @@ class MailingForm(OwnedForm):
         model = Mailing
         fields = [
             *("message", "all_clients", "lists", "clients"),
-            *("start_at", "end_at", "periodicity", "title"),
+            *("start_at", "end_at", "periodicity", "title", "when_unknown"),
         ]
         help_texts = {
             "all_clients": _("Whoever is your client when a run begins."),
             "periodicity": _(
                 "Monthly from the 31st: on the last day where a month is shorter."
+            ),
+            "when_unknown": _(
+                "It had the message and broke off before it said whether it took it. "
+                "Sending again is right where nobody may be left out and a second "
+                "copy does no harm: bills, alarms."
             ),
         }
 
@@ -46,8 +51,25 @@ class MailingForm(OwnedForm):
         super().__init__(*args, **kwargs)
         self.offer("lists", ClientList.objects.owned_by(self.owner))
         self.offer("clients", Client.objects.owned_by(self.owner))
+        self._offer_all_clients()
+        # Who does not say gets the careful answer.
+        self.fields["when_unknown"].required = False
         self._offer_messages()
         self._set_times()
+
+    def _offer_all_clients(self) -> None:
+        """
+        Whoever sends to all clients gets to know them: an editor may leave it as it
+        is or take it back, and no more.
+        """
+        if self.user == self.owner:
+            return
+        if not self.instance.all_clients:
+            del self.fields["all_clients"]
+            return
+        field = self.fields["all_clients"]
+        field.label = _("all clients of %(owner)s") % {"owner": self.owner}
+        field.help_text = ""
 
     def _offer_messages(self) -> None:
         """All own ones may be chosen, the newest and the chosen one are shown."""
@@ -90,6 +112,9 @@ class MailingForm(OwnedForm):
             raise ValidationError(_("The end must be in the future."))
         return end
 
+    def clean_when_unknown(self) -> str:
+        return self.cleaned_data["when_unknown"] or self.instance.when_unknown
+
     def _unless_unchanged(self, name: str) -> datetime:
         """What was not touched keeps its seconds: the series hangs on its anchor."""
         if self.instance.pk is not None and name not in self.changed_data:
@@ -101,13 +126,20 @@ class MailingForm(OwnedForm):
         start, end = cleaned.get("start_at"), cleaned.get("end_at")
         if start and end and start >= end:
             self.add_error("end_at", _("The end must be after the start."))
-        to_whom = ("all_clients", "lists", "clients")
-        if all(name in cleaned and not cleaned[name] for name in to_whom):
-            # A picker that is kept as it is, or has an error, is not in `cleaned`.
-            self.add_error(
-                "all_clients", _("Choose all clients, a list or single clients.")
-            )
+        # A picker that is kept as it is, or has an error, is not in `cleaned`.
+        nobody = all(
+            name in cleaned and not cleaned[name] for name in ("lists", "clients")
+        )
+        if nobody and not cleaned.get("all_clients"):
+            self._say_nobody()
         return cleaned
+
+    def _say_nobody(self) -> None:
+        if "all_clients" in self.fields:
+            words = _("Choose all clients, a list or single clients.")
+            self.add_error("all_clients", words)
+        else:
+            self.add_error("lists", _("Choose a list or single clients."))
 
     @property
     def repeats_elsewhere(self) -> bool:

@@ -41,9 +41,11 @@ def dry_run(mailing: Mailing) -> Outcome:
 
 def _preview(mailing: Mailing, run: Run) -> Outcome:
     waiting = run.deliveries.waiting().order_by("pk")
-    coming = mailing.recipients().filter(pk__gt=run.planned_through).order_by("pk")
+    planned = mailing.recipients().filter(pk__gt=run.planned_through).order_by("pk")
     if run.state != Run.State.PLANNING:
-        coming = coming.none()
+        planned = planned.none()
+    suppressed = run.suppressed + planned.suppressed().count()
+    coming = planned.exclude(pk__in=planned.suppressed().order_by().values("pk"))
     count = waiting.count() + coming.count()
     first = [
         _Recipient(*row)
@@ -58,12 +60,14 @@ def _preview(mailing: Mailing, run: Run) -> Outcome:
             "mailing": mailing.pk,
             "dry_run": True,
             "recipients": count,
+            "suppressed": suppressed,
             "first": [each.email for each in first],
             "subject": subject,
             "text": text,
         },
         text="\n".join(
             [f"Would be sent to {count}:", *names, *more]
+            + ([f"Suppressed addresses, left out: {suppressed}"] if suppressed else [])
             + (["", f"Subject: {subject}", "", text] if first else [])
         ),
     )

@@ -3,16 +3,18 @@ The domain, one concept a file:
 
 Client and ClientList (who), Message (what), Mailing (what to whom and when),
 Run (one occurrence with its own snapshot), Delivery (one client in one run, in
-exactly one state), Attempt (one try, with the server's words), PeriodCount, ReplyCount
+exactly one state), Attempt (one try, with the server's words), Suppression (an address
+that is written to no more, and why), PeriodCount, ReplyCount
 and EndCount (statistics that the engine keeps, proved by a Verification); and what the
-engine needs: Lease (a pump's claim), Circuit (is the mail server well?) and
-Canary (does the worker truly work?).
+engine needs: Lease (a pump's claim), Circuit (is the mail server well?), Canary (does
+the worker truly work?), Installation and Host (whose database is this?).
 """
 
 from mailings.models.canary import Canary
 from mailings.models.circuit import Circuit
 from mailings.models.client import Client, ClientList
 from mailings.models.delivery import Attempt, Delivery
+from mailings.models.installation import Host, Installation
 from mailings.models.lease import Lease
 from mailings.models.mailing import Mailing
 from mailings.models.message import Message
@@ -34,6 +36,7 @@ from mailings.models.statistics import (
     ReplyCount,
     Verification,
 )
+from mailings.models.suppression import Suppression
 
 __all__ = [
     "Attempt",
@@ -46,6 +49,8 @@ __all__ = [
     "ClientListUserPermission",
     "Delivery",
     "EndCount",
+    "Host",
+    "Installation",
     "Lease",
     "Mailing",
     "MailingGroupPermission",
@@ -58,5 +63,6 @@ __all__ = [
     "PeriodCount",
     "ReplyCount",
     "Run",
+    "Suppression",
     "Verification",
 ]

@@ -18,6 +18,8 @@ class Circuit(models.Model):
     server = models.CharField(_("server"), max_length=255, unique=True)
     state = models.CharField(max_length=10, choices=State, default=State.CLOSED)
     failures = models.PositiveIntegerField(default=0)
+    # Of the settings it failed with: others deserve a try at once. Tells no secret.
+    fingerprint = models.CharField(max_length=64, blank=True, editable=False)
     reason = models.TextField(_("reason"), blank=True)
     opened_at = models.DateTimeField(_("since"), null=True, blank=True)
     probe_at = models.DateTimeField(_("next try"), null=True, blank=True)

@@ -2,16 +2,30 @@
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Exists, Subquery
 from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from mailings.models.suppression import against
 from mailsvc.validators import validate_mailbox, validate_one_line
 from users.permissions import OwnedQuerySet
 
 
 class ClientQuerySet(OwnedQuerySet["Client"]):
     view_all = "mailings.view_all_clients"
+
+    def suppressed(self) -> "ClientQuerySet":
+        """Whose address is written to no more."""
+        return self.filter(Exists(against("owner")))
+
+    def with_suppression(self) -> "ClientQuerySet":
+        """Each row with `suppressed_as` and `suppressed_since`, None for most."""
+        found = against("owner")
+        return self.annotate(
+            suppressed_as=Subquery(found.values("kind")),
+            suppressed_since=Subquery(found.values("since")),
+        )
 
 
 class Client(models.Model):

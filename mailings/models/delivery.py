@@ -3,13 +3,14 @@
 from datetime import datetime
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from mailings.models.client import Client
 from mailings.models.lease import Lease
 from mailings.models.run import STATES, Run
+from mailings.models.suppression import against
 from users.permissions import OwnedQuerySet
 
 
@@ -23,6 +24,23 @@ class DeliveryQuerySet(OwnedQuerySet["Delivery"]):
 
     def claimable(self, now: datetime) -> "DeliveryQuerySet":
         return self.waiting().filter(due_at__lte=now)
+
+    def to(self, *emails: str) -> "DeliveryQuerySet":
+        """To these addresses, whatever their case."""
+        rows = self.annotate(address=Lower("email"))
+        return rows.filter(address__in=[email.lower() for email in emails])
+
+    def suppressed_meanwhile(self) -> "DeliveryQuerySet":
+        """Whose address is written to no more, in whatever state they are."""
+        return self.filter(Exists(against("run__mailing__owner")))
+
+    def with_last_reply(self) -> "DeliveryQuerySet":
+        """Each row with `last_code` and `last_words` of its last attempt."""
+        attempts = Attempt.objects.filter(delivery=OuterRef("pk")).order_by("-number")
+        return self.annotate(
+            last_code=Subquery(attempts.values("code")[:1]),
+            last_words=Subquery(attempts.values("reply")[:1]),
+        )
 
 
 class Delivery(models.Model):
@@ -54,6 +72,13 @@ class Delivery(models.Model):
             _("the worker died while the server had the message"),
         )
         NO_REPLY = "no_reply", _("the server had the message and gave no reply")
+        # By the names of the kinds of `Suppression`.
+        UNSUBSCRIBED = "unsubscribed", _("the recipient has unsubscribed")
+        ADDRESS_REFUSED = (
+            "address_refused",
+            _("the mail server has refused the address for good"),
+        )
+        BY_HAND = "by_hand", _("the address was put down as suppressed by hand")
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="deliveries")
     client = models.ForeignKey(

@@ -6,13 +6,13 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.db import models
-from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from timezone_field import TimeZoneField
 
 from mailings import recurrence
-from mailings.models.client import Client, ClientList
+from mailings.models.client import Client, ClientList, ClientQuerySet
 from mailings.models.message import Message
 from mailsvc.validators import validate_one_line
 from users.history import History
@@ -57,6 +57,12 @@ class Mailing(models.Model):
         RUNNING = "running", _("Running")
         FINISHED = "finished", _("Finished")
 
+    class WhenUnknown(models.TextChoices):
+        """What becomes of a delivery that the server had and never answered for."""
+
+        KEEP = "keep", _("leave it: some may get nothing")
+        RESEND = "resend", _("send it again: some may get it twice")
+
     Periodicity = recurrence.Periodicity
 
     owner = models.ForeignKey(
@@ -94,10 +100,20 @@ class Mailing(models.Model):
     # The owner's zone when the mailing was made: 09:00 stays 09:00 there, even if
     # the owner moves on.
     timezone = TimeZoneField(_("time zone"), default=settings.TIME_ZONE)
+    when_unknown = models.CharField(
+        _("if the mail server gives no answer"),
+        max_length=10,
+        choices=WhenUnknown,
+        default=WhenUnknown.KEEP,
+    )
     status = models.CharField(
         _("status"), max_length=10, choices=Status, default=Status.CREATED
     )
     paused_at = models.DateTimeField(_("paused"), null=True, blank=True, editable=False)
+    # The mail server's words, where not a person but the engine has paused it.
+    pause_reason = models.CharField(
+        _("reason of the pause"), max_length=500, blank=True, editable=False
+    )
     held_at = models.DateTimeField(_("held"), null=True, blank=True, editable=False)
     held_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -116,7 +132,10 @@ class Mailing(models.Model):
     objects = MailingQuerySet.as_manager()
     # Not the status: time changes it, and the verbs of people have names.
     history = History(
-        excluded_fields=["owner", "message", "status", "held_by", "created_at"]
+        excluded_fields=[
+            *("owner", "message", "status", "held_by", "created_at"),
+            "pause_reason",  # the reason of the row itself
+        ]
     )
 
     class Meta:
@@ -140,6 +159,14 @@ class Mailing(models.Model):
             models.CheckConstraint(
                 condition=Q(periodicity__in=["once", "daily", "weekly", "monthly"]),
                 name="mailing_periodicity_is_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(when_unknown__in=["keep", "resend"]),
+                name="mailing_when_unknown_is_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(paused_at__isnull=False) | Q(pause_reason=""),
+                name="mailing_pause_reason_is_of_a_pause",
             ),
             models.CheckConstraint(
                 condition=Q(held_at=None, hold_reason="")
@@ -250,7 +277,20 @@ class Mailing(models.Model):
         newest = self.runs.aggregate(newest=models.Max("scheduled_for"))["newest"]
         return self.next_after(newest)
 
-    def recipients(self) -> models.QuerySet[Client]:
+    def recipient_counts(self) -> tuple[int, int]:
+        """How many recipients there are, and how many of them are suppressed."""
+        everybody = self.recipients()
+        counts = [
+            # All have one owner: one group, or none.
+            Subquery(
+                rows.order_by().values("owner").annotate(n=Count("pk")).values("n")
+            )
+            for rows in (everybody, everybody.suppressed())
+        ]
+        row = Mailing.objects.filter(pk=self.pk).order_by().values_list(*counts).get()
+        return row[0] or 0, row[1] or 0
+
+    def recipients(self) -> ClientQuerySet:
         """The clients named in the settings, each once."""
         own = Client.objects.filter(owner_id=self.owner_id)
         if self.all_clients:

@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from mailings import tokens
 from mailings.models.mailing import Mailing
 from users.permissions import OwnedQuerySet
 
@@ -80,6 +81,10 @@ class Run(models.Model):
     sender_email = models.CharField(max_length=254, blank=True)
     # Part of every Message-ID of this run: stable, and not to be guessed.
     key = models.CharField(max_length=16, default=new_key, editable=False)
+    # What makes the links for unsubscribing, and no letter tells.
+    unsubscribe_key = models.CharField(
+        max_length=43, default=tokens.new_secret, editable=False
+    )
 
     # Recipients are selected in the order of their ids; so far up to this one.
     planned_through = models.BigIntegerField(default=0)
@@ -162,6 +167,17 @@ class Run(models.Model):
     def has_errors(self) -> bool:
         """Not everybody got it, or not for certain."""
         return bool(self.refused or self.unknown or self.expired)
+
+    def version(self) -> tuple[object, ...] | None:
+        """
+        Another one whenever anything of this run is: its books, deliveries or attempts.
+        None while they move. A retry leaves a version behind for good: the run finishes
+        at another moment.
+        """
+        if self.is_open:
+            return None
+        finished = self.finished_at and self.finished_at.isoformat()
+        return (self.pk, self.state, finished, *self.ledger().values())
 
     def ledger(self) -> dict[str, int]:
         """planned, each state, and attempts: what the reports show and add up."""

@@ -5,27 +5,28 @@ from typing import Any
 from django import template
 from django.conf import settings
 from django.forms import BoundField
+from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from mailings import badges, schedules
-from mailings.models import Attempt, Delivery, Mailing, Run
+from mailings import badges
+from mailings.condition import Condition
+from mailings.condition import condition as condition_at
+from mailings.models import Attempt, Delivery, Mailing, Run, Suppression
 from mailings.models.run import OPEN_STATES, STATES
 
 register = template.Library()
 
 
 @register.filter(name="badges")
-def badges_of(row: Mailing | Run | Delivery | Attempt) -> SafeString:
+def badges_of(row: Mailing | Run | Delivery | Attempt | Suppression) -> SafeString:
     return format_html_join(" ", "{}", ((badge,) for badge in badges.of(row)))
 
 
-@register.inclusion_tag("mailings/_worker.html")
-def worker() -> dict[str, Any]:
-    """Whether the worker was heard of lately, and else when it was last."""
-    alive = schedules.workers_alive()
-    last = None if alive else schedules.last_sign_of_life()
-    return {"alive": alive, "last_sign": last}
+@register.simple_tag
+def condition() -> Condition:
+    """Does the worker work, does the server take mail, is sending held? One query."""
+    return condition_at(timezone.now())
 
 
 @register.inclusion_tag("mailings/_ledger_bar.html")

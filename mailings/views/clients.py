@@ -1,14 +1,15 @@
 """Clients: list, detail, create, edit, delete."""
 
-from typing import Any
+from typing import Any, cast
 
+from django.db.models import QuerySet
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from mailings import lifecycle
-from mailings.filters import ClientFilter
+from mailings.filters import ClientPageFilter
 from mailings.forms.client import ClientForm
-from mailings.models import Client, Delivery
+from mailings.models import Client, Delivery, Suppression
 from mailings.tables import ClientDeliveryTable, ClientTable
 from mailings.views.access import AtHand, ByOwner, Changeable, Own, Visible
 from mailsvc.views import ConfirmPage, CreatePage, DetailPage, TablePage, UpdatePage
@@ -19,11 +20,16 @@ DELIVERIES_SHOWN = 20
 class ClientListPage(AtHand, TablePage):
     model = Client
     table_class = ClientTable
-    filterset_class = ClientFilter
+    filterset_class = ClientPageFilter
+    template_name = "mailings/client_list.html"
     title = _("Clients")
     lead = _("The people who get your mailings.")
     create_url = "mailings:client-create"
     create_label = _("New client")
+
+    def get_queryset(self) -> "QuerySet[Any]":
+        rows: Any = super().get_queryset()
+        return cast("QuerySet[Any]", rows.with_suppression())
 
 
 class ClientDetailPage(Visible, DetailPage):
@@ -35,11 +41,18 @@ class ClientDetailPage(Visible, DetailPage):
         newest = deliveries.select_related("run__mailing").order_by("-pk")
         return super().get_context_data(
             lists=self.object.lists.all(),
+            suppression=self._suppression(),
             deliveries=ClientDeliveryTable(
                 list(newest[:DELIVERIES_SHOWN]), orderable=False
             ),
             **kwargs,
         )
+
+    def _suppression(self) -> Suppression | None:
+        found = Suppression.objects.filter(
+            owner=self.object.owner, email=self.object.email.lower()
+        )
+        return found.select_related("by").first()
 
 
 class ClientCreatePage(Visible, ByOwner, CreatePage):

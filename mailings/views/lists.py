@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views import View
 
+from mailings import removing
 from mailings.filters import ClientFilter, ClientListFilter
 from mailings.forms.client import ClientListForm
 from mailings.models import Client, ClientList
@@ -59,6 +60,9 @@ class ListDeletePage(Own, ConfirmPage):
         "The clients stay. Mailings to this list go on to their other recipients."
     )
     success_message = _("The list is deleted.")
+
+    def confirmed(self) -> None:
+        removing.delete_list(self.object, by=self.user)
 
 
 class _Addable:

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse_lazy
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views import View
 
@@ -85,9 +85,11 @@ def live_state(mailing: Mailing, now: datetime) -> dict[str, Any]:
     """What changes while one looks at a mailing, and how soon to look again."""
     runs = list(mailing.runs.all()[: RUNS_SHOWN + 1])
     upcoming = list(islice(mailing.occurrences_after(now), OCCURRENCES_SHOWN))
+    recipients, suppressed = mailing.recipient_counts()
     return {
         "mailing": mailing,
-        "recipients": mailing.recipients().count(),
+        "recipients": recipients,
+        "suppressed": suppressed,
         "occurrences": upcoming if mailing.is_live else [],
         "runs": RunTable(runs[:RUNS_SHOWN], orderable=False),
         "open_runs": [run for run in runs if run.is_open],
@@ -113,12 +115,14 @@ class MailingDetailPage(VisibleMailings, DetailPage):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         now = timezone.now()
+        state = live_state(self.object, now)
         return super().get_context_data(
-            **live_state(self.object, now),
+            **state,
             chosen_clients=self.object.clients.count(),
             chosen_lists=self._lists(),
             message_has_page=self._message_has_page(),
             situation=situation(self.object),
+            receiving=state["recipients"] - state["suppressed"],
             is_unfinished=self.object.status != Mailing.Status.FINISHED,
             may_send=self.object.is_live and now < self.object.end_at,
             may_hold=self.object.may_be_held_by(self.user),
@@ -167,9 +171,17 @@ class _MailingFormPage(ByOwner):
 
     def saved(self) -> None:
         type(self).verb(self.object, by=self.request.user)
-        if not self.object.recipients().exists():
+        recipients, suppressed = self.object.recipient_counts()
+        if not recipients:
             words = gettext("At the moment this mailing has no recipients.")
             messages.warning(self.request, words)
+        elif suppressed:
+            words = ngettext(
+                "%(count)d of the recipients is suppressed and gets nothing.",
+                "%(count)d of the recipients are suppressed and get nothing.",
+                suppressed,
+            )
+            messages.info(self.request, words % {"count": suppressed})
 
 
 class MailingCreatePage(VisibleMailings, _MailingFormPage, CreatePage):

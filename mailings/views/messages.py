@@ -10,7 +10,7 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from mailings import placeholders
+from mailings import placeholders, removing
 from mailings.filters import MessageFilter
 from mailings.forms.message import MessageForm
 from mailings.models import Mailing, Message
@@ -82,6 +82,9 @@ class MessageDeletePage(Own, ConfirmPage):
     title = _("Delete message")
     question = _("Delete this message?")
     success_message = _("The message is deleted.")
+
+    def confirmed(self) -> None:
+        removing.delete_message(self.object, by=self.user)
 
     def form_valid(self, form: Any) -> HttpResponse:
         try:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.functional import cached_property
@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mailings import badges
 from mailings.filters import DeliveryFilter, RunFilter
-from mailings.models import Attempt, Client, Delivery, Run
+from mailings.models import Client, Delivery, Run
 from mailings.models.run import STATES
 from mailings.tables import AllRunsTable, AttemptTable, DeliveryTable
 from mailings.views.access import AtHand, Visible
@@ -53,11 +53,10 @@ class RunDetailPage(Visible, TablePage):
         return get_object_or_404(runs, pk=self.kwargs["pk"])
 
     def get_queryset(self) -> "QuerySet[Any]":
-        last = Attempt.objects.filter(delivery=OuterRef("pk")).order_by("-number")
-        return self.run.deliveries.annotate(
-            last_code=Subquery(last.values("code")[:1]),
-            last_words=Subquery(last.values("reply")[:1]),
-        )
+        return Delivery.objects.filter(run=self.run).with_last_reply()
+
+    def export_version(self) -> object | None:
+        return self.run.version()
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(**ledger_of(self.run), **kwargs)  # type: ignore[no-any-return]

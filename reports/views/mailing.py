@@ -1,12 +1,17 @@
 """The report of a mailing and of a run: the ledger, the reasons, the chart."""
 
 import hashlib
+from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any, cast
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import get_conditional_response
+from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.views.generic.detail import BaseDetailView
 
@@ -14,6 +19,7 @@ from mailings import badges
 from mailings.models import Delivery, Mailing, Run
 from mailings.models.run import STATES
 from mailings.tables import RunTable
+from mailsvc import cache
 from mailsvc.views import DetailPage
 from reports import statistics
 from reports.ledger import COUNTERS
@@ -34,7 +40,7 @@ class _Visible:
 class _OfMailing(_Visible):
     model = Mailing
 
-    def get_queryset(self) -> "QuerySet[Mailing]":
+    def get_queryset(self) -> "QuerySet[Any]":
         rows = Mailing.objects.visible_to(self.user).existing()
         return rows.select_related("owner")
 
@@ -45,7 +51,7 @@ class _OfMailing(_Visible):
 class _OfRun(_Visible):
     model = Run
 
-    def get_queryset(self) -> "QuerySet[Run]":
+    def get_queryset(self) -> "QuerySet[Any]":
         return Run.objects.visible_to(self.user).select_related("mailing__owner")
 
     def runs(self) -> "QuerySet[Run]":
@@ -53,58 +59,149 @@ class _OfRun(_Visible):
 
 
 class _Report(DetailPage):
+    """
+    The books, the reasons and the chart: of what has finished they are kept, as one
+    part of the page that is the same for everybody who may see it.
+    """
+
+    request: HttpRequest
+    addresses: Mapping[str, str]  # of what the figures lead to, by name
+
     def runs(self) -> "QuerySet[Run]":
         raise NotImplementedError
 
+    def books(self) -> dict[str, Any]:
+        """The figures of COUNTERS."""
+        raise NotImplementedError
+
+    def version(self) -> object | None:
+        """What the figures depend on; None while they may still move."""
+        raise NotImplementedError
+
+    def series(self) -> Iterable[tuple[date, dict[str, int]]]:
+        """The oldest first."""
+        raise NotImplementedError
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        sums = {name: Sum(name, default=0) for name in COUNTERS}
-        books = self.runs().aggregate(**sums)
-        return super().get_context_data(
-            books=books,
-            states=[
+        version = self.version()
+        if version is None:
+            kept, report = None, self._rendered()
+        else:
+            kept = cache.fragment(
+                "report",
+                self._rendered,
+                version=(self.model._meta.model_name, self.object.pk, version),
+                refresh="refresh" in self.request.GET,
+            )
+            report = kept.value
+        return super().get_context_data(report=report, kept=kept, **kwargs)
+
+    def _rendered(self) -> SafeString:
+        """Without the request: nothing in it can depend on the reader."""
+        return render_to_string("reports/_report.html", self._figures())
+
+    def _figures(self) -> dict[str, Any]:
+        books = self.books()
+        replies, span = statistics.replies(self.runs())
+        addresses = {
+            name: reverse(address, args=[self.object.pk])
+            for name, address in self.addresses.items()
+        }
+        return addresses | {
+            "books": books,
+            "states": [
                 (name, badges.of_delivery_state(name), books[name]) for name in STATES
             ],
-            replies=[
-                (badges.of_delivery_state(row.outcome), row)
-                for row in statistics.replies(self.runs())
+            "replies": [
+                (badges.of_delivery_state(row.outcome).__html__(), row)
+                for row in replies
             ],
-            ends=[
-                (badges.of_delivery_state(row.state), row)
+            "ends": [
+                (badges.of_delivery_state(row.state).__html__(), row)
                 for row in statistics.ends(self.runs())
             ],
-            span=statistics.span(self.runs()),
-            outcomes=[Delivery.State(name).label for name in statistics.OUTCOMES],
-            **kwargs,
-        )
+            "span": span,
+            "outcomes": [Delivery.State(name).label for name in statistics.OUTCOMES],
+            "series": [(when, row.values()) for when, row in self.series()][::-1],
+        }
 
 
 class MailingReport(_OfMailing, _Report):
     template_name = "reports/mailing.html"
+    addresses = {
+        "chart_url": "reports:mailing-chart",
+        "attempts_url": "reports:mailing-attempts",
+        "recipients_url": "reports:mailing-recipients",
+    }
+
+    def get_queryset(self) -> "QuerySet[Any]":
+        """With the sums of the runs, and what tells whether these may still move."""
+        sums = {f"sum_{name}": Sum(f"runs__{name}", default=0) for name in COUNTERS}
+        is_open = Q(runs__state__in=[Run.State.PLANNING, Run.State.SENDING])
+        return (
+            super()
+            .get_queryset()
+            .annotate(
+                **sums,
+                run_count=Count("runs"),
+                open_runs=Count("runs", filter=is_open),
+                last_finished=Max("runs__finished_at"),
+            )
+        )
+
+    def books(self) -> dict[str, Any]:
+        return {name: getattr(self.object, f"sum_{name}") for name in COUNTERS}
+
+    def version(self) -> object | None:
+        one = self.object
+        if one.open_runs:
+            return None
+        return (one.run_count, str(one.last_finished), *self.books().values())
+
+    def series(self) -> Iterable[tuple[date, dict[str, int]]]:
+        return statistics.by_day(self.runs()).items()
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         runs = list(self.runs().order_by("-scheduled_for", "-pk")[: RUNS_SHOWN + 1])
-        days = statistics.by_day(self.runs())
         return super().get_context_data(
             run_table=RunTable(runs[:RUNS_SHOWN], orderable=False),
             has_more_runs=len(runs) > RUNS_SHOWN,
-            series=[(day, row.values()) for day, row in reversed(days.items())],
             **kwargs,
         )
 
 
 class RunReport(_OfRun, _Report):
     template_name = "reports/run.html"
+    addresses = {
+        "chart_url": "reports:run-chart",
+        "attempts_url": "reports:run-attempts",
+        "recipients_url": "mailings:run-detail",
+    }
+
+    def get_queryset(self) -> "QuerySet[Any]":
+        changeable = Mailing.objects.changeable_by(self.user)
+        may_change = Exists(changeable.filter(pk=OuterRef("mailing")))
+        return super().get_queryset().annotate(may_change=may_change)
+
+    def books(self) -> dict[str, Any]:
+        books: dict[str, Any] = self.object.ledger()
+        return books
+
+    def version(self) -> object | None:
+        version: object | None = self.object.version()
+        return version
+
+    def series(self) -> Iterable[tuple[date, dict[str, int]]]:
+        return statistics.by_period(self.runs()).items()
+
+    def _figures(self) -> dict[str, Any]:
+        return super()._figures() | {"run": self.object}
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        periods = statistics.by_period(self.runs())
         run = self.object
         failures = run.deferred + run.expired + run.unknown + run.refused
-        own = Run.objects.changeable_by(self.user).filter(pk=run.pk)
-        return super().get_context_data(
-            may_retry=bool(failures) and own.exists(),
-            series=[(when, row.values()) for when, row in reversed(periods.items())],
-            **kwargs,
-        )
+        may_retry = bool(failures) and run.may_change
+        return super().get_context_data(may_retry=may_retry, **kwargs)
 
 
 class _Chart(BaseDetailView):  # type: ignore[type-arg]

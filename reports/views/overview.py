@@ -38,8 +38,20 @@ class OverviewPage(OnRecord, TablePage):
         return Mailing.objects.visible_to(self.user).existing()
 
     def get_table_data(self) -> "QuerySet[Any]":
-        rows = overview.with_figures(self.object_list, self.filterset.period)
+        period = self.filterset.period
+        if self.is_export:
+            rows = overview.with_figures(self.object_list, period)
+        else:
+            names = self.request.GET.getlist("sort")
+            rows = overview.sortable(self.object_list, period, names)
         return rows.select_related("owner").order_by("-created_at", "-pk")
+
+    def get_table(self, **kwargs: Any) -> Any:
+        table = super().get_table(**kwargs)
+        if not self.is_export:
+            shown = table.page.object_list.data
+            overview.fill_in(shown, self.filterset.period)
+        return table
 
     def get_table_kwargs(self) -> dict[str, Any]:
         return {

@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.views.generic import TemplateView
 
 from mailings.delivery.server import configured_server
-from mailings.models import Client, Delivery, Mailing
+from mailings.models import Client, Delivery, Suppression
 from reports import story
 from users.models import User
 
@@ -35,12 +35,14 @@ class StoryPage(TemplateView):
         found = story.deliveries_to(email, self.user)
         # One more tells whether there are older ones; nobody has to count them.
         deliveries = list(found[first : first + PER_PAGE + 1]) if email else []
+        suppressions = story.suppressions_of(email, self.user)
         return super().get_context_data(
             email=email,
             client=client,
             newer=number - 1,
             older=number + 1 if len(deliveries) > PER_PAGE else None,
-            chapters=self._chapters(deliveries[:PER_PAGE]),
+            suppressions=suppressions,
+            chapters=self._chapters(deliveries[:PER_PAGE], suppressions),
             **kwargs,
         )
 
@@ -49,14 +51,14 @@ class StoryPage(TemplateView):
         is_number = asked.isascii() and asked.isdigit() and len(asked) < 7
         return max(1, int(asked)) if is_number else 1
 
-    def _chapters(self, deliveries: list[Delivery]) -> list[story.Chapter]:
-        mailings = {one.run.mailing_id for one in deliveries}
-        changeable = Mailing.objects.changeable_by(self.user).filter(pk__in=mailings)
+    def _chapters(
+        self, deliveries: list[Delivery], suppressions: list[Suppression]
+    ) -> list[story.Chapter]:
         return story.chapters(
             deliveries,
             server=str(configured_server()),
             now=timezone.now(),
-            changeable=set(changeable.values_list("pk", flat=True)),
+            suppressions={each.owner_id: each for each in suppressions},
         )
 
 

@@ -34,6 +34,15 @@ from users.tables import HistoryTable
 SHOWN = 10
 
 
+def address_of(person: User | None, reader: User) -> str:
+    """The page of a user, or of all of them; the first page for who may not see it."""
+    if not reader.has_perm("users.view_all_users"):
+        return reverse("home")
+    if person is None:
+        return reverse("reports:manage-users")
+    return reverse("reports:manage-user", args=[person.pk])
+
+
 class UserListPage(Permitted, TablePage):
     permission_required = "users.view_all_users"
     template_name = "reports/table_page.html"
@@ -59,6 +68,7 @@ class _UserPage(Permitted):
 
     object: Any
     may: Any = None
+    context_object_name: Any = "person"  # `user` is who reads the page
 
     def get_queryset(self) -> "QuerySet[Any]":
         return User.objects.existing().select_related("blocked_by")
@@ -70,7 +80,7 @@ class _UserPage(Permitted):
         return user
 
     def get_success_url(self) -> str:
-        return reverse("reports:manage-user", args=[self.object.pk])
+        return address_of(self.object, self.user)
 
     get_cancel_url = get_success_url
 
@@ -78,7 +88,6 @@ class _UserPage(Permitted):
 class UserDetailPage(_UserPage, DetailPage):
     permission_required = "users.view_all_users"
     template_name = "reports/user_detail.html"
-    context_object_name = "person"
 
     def get_queryset(self) -> "QuerySet[Any]":
         return people.with_activity(super().get_queryset())
@@ -160,10 +169,10 @@ class UserCreatePage(Permitted, _ByManager, CreatePage):
             form.save(self.request)
 
     def get_success_url(self) -> str:
-        return reverse("reports:manage-user", args=[self.object.pk])
+        return address_of(self.object, self.user)
 
     def get_cancel_url(self) -> str:
-        return reverse("reports:manage-users")
+        return address_of(None, self.user)
 
 
 class UserUpdatePage(_UserPage, _ByManager, UpdatePage):
@@ -192,7 +201,7 @@ class UserDeletePage(_UserPage, ReasonPage):
         departure.delete_user(self.object, by=self.user, reason=reason)
 
     def get_success_url(self) -> str:
-        return reverse("reports:manage-users")
+        return address_of(None, self.user)
 
 
 class UserBlockPage(_UserPage, ReasonPage):

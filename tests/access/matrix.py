@@ -24,6 +24,9 @@ METHODS = ("GET", "POST")
 _FILE = Path(__file__).with_name("matrix.txt")
 _SECTIONS = {
     "home": "Pages of everybody",
+    "healthz": "For who watches",
+    "readyz": "For who watches",
+    "metrics": "For who watches",
     "mailings": "Clients, messages, mailings, runs",
     "reports": "Reports",
     "manage": "Managers' pages",
@@ -44,6 +47,8 @@ every refusal the test finds the database unchanged.
 * **owner**: of the object that the page is about. **other**: somebody with nothing to
   do with it. **viewer**, **editor**: with whom it is shared, to see or to change.
 * **manager**: in the group *Managers*. **admin**: a superuser.
+
+All of them come from another machine and without `METRICS_TOKEN`.
 
 200: gets the page. 302: was done, or sent on; `sign in` is a 302 to the page for
 signing in. 403: sees it and may not do it. 404: does not exist for them. 405: not by

@@ -132,6 +132,50 @@ def test_what_an_editor_may_not_use_is_an_error_at_its_field(
         assert field in answer.context["form"].errors
 
 
+def test_an_editor_does_not_send_to_all_of_the_owners_clients(
+    mailing: Mailing, alice: User, bob: User, bob_client: Client
+) -> None:
+    permissions.share(mailing, to=bob, level=Level.CHANGE, by=alice)
+    address = f"/mailings/{mailing.pk}/edit/"
+    assert 'name="all_clients"' not in bob_client.get(address).content.decode()
+    form = {
+        "message": mailing.message_id,
+        "lists": [each.pk for each in mailing.lists.all()],
+        "start_at": "2030-01-01T09:00",
+        "end_at": "2030-02-01T09:00",
+        "periodicity": "once",
+    }
+    answer = bob_client.post(address, form | {"all_clients": "on"})
+    assert answer.status_code == 302
+    mailing.refresh_from_db()
+    assert not mailing.all_clients
+    to_nobody = bob_client.post(address, form | {"lists": [], "all_clients": "on"})
+    assert list(to_nobody.context["form"].errors) == ["lists"]
+
+
+def test_an_editor_leaves_all_clients_as_they_are_or_takes_them_back(
+    mailing: Mailing, alice: User, bob: User, bob_client: Client
+) -> None:
+    Mailing.objects.filter(pk=mailing.pk).update(all_clients=True)
+    permissions.share(mailing, to=bob, level=Level.CHANGE, by=alice)
+    address = f"/mailings/{mailing.pk}/edit/"
+    page = bob_client.get(address).content.decode()
+    assert "all clients of Alice" in page
+    form = {
+        "message": mailing.message_id,
+        "lists": [each.pk for each in mailing.lists.all()],
+        "start_at": "2030-01-01T09:00",
+        "end_at": "2030-02-01T09:00",
+        "periodicity": "once",
+    }
+    bob_client.post(address, form | {"all_clients": "on"})
+    mailing.refresh_from_db()
+    assert mailing.all_clients
+    bob_client.post(address, form)
+    mailing.refresh_from_db()
+    assert not mailing.all_clients
+
+
 def test_an_editor_takes_clients_off_a_list_and_puts_none_of_the_owners_on_it(
     mailing: Mailing, alice: User, bob: User, bob_client: Client
 ) -> None:

@@ -12,8 +12,8 @@ from django.test import Client
 from django.utils import timezone
 
 from mailings import lifecycle
+from mailings.models import Canary, Mailing
 from mailings.models import Client as Recipient
-from mailings.models import Mailing
 from tests import recipes
 from tests.access.matrix import ROLES
 from tests.access.urls import Route
@@ -83,7 +83,10 @@ def build(outbox: Path) -> World:
         assert thing is not None
         for name, level in (("viewer", Level.VIEW), ("editor", Level.CHANGE)):
             permissions.share(thing, to=people[name], level=level, by=owner)
-    browsers = {name: Client() for name in ROLES}
+    now = timezone.now()
+    Canary.objects.create(pk=1, worked_at=now, acknowledged_at=now)
+    # From far away: this machine may know more.
+    browsers = {name: Client(REMOTE_ADDR="203.0.113.9") for name in ROLES}
     for name, person in people.items():
         browsers[name].force_login(person)
     blocking.block(people["blocked"], by=people["admin"], reason="Spam")
@@ -120,6 +123,8 @@ def _keys(**of: Any) -> dict[str, Any]:
     return {
         "mailings:client": of["client"].pk,
         "mailings:list": of["client_list"].pk,
+        "mailings:suppression": recipes.suppression(of["client"].owner).pk,
+        "mailings:unsubscribe/token": "no-such-token",
         "mailings:message": message.pk,
         "mailings:mailing": of["mailing"].pk,
         "mailings:mailing-resume": of["paused"].pk,

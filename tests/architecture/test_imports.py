@@ -25,6 +25,7 @@ PURE = (
     "mailings.html",
     "mailings.placeholders",
     "mailings.recurrence",
+    "mailings.tokens",
 )
 _BELOW = ("users", "mailsvc")
 _MODELS = (*_BELOW, *PURE, "mailings.models")
@@ -42,19 +43,26 @@ MAY_IMPORT = {
     "mailings.importing": _MODELS,
     "mailings.schedules": _MODELS,
     "mailings.lifecycle": (*_MODELS, "mailings.schedules", "mailings.delivery"),
+    "mailings.suppressing": (*_MODELS, "mailings.lifecycle", "mailings.delivery"),
     "mailings.retrying": (
         *_MODELS,
         "mailings.lifecycle",
         "mailings.schedules",
         "mailings.delivery",
     ),
+    "mailings.removing": _MODELS,
     "mailings.tasks": (
         *_MODELS,
         "mailings.lifecycle",
         "mailings.delivery",
         "mailings.importing",
     ),
-    "mailings.demo": (*_MODELS, "mailings.lifecycle", "mailings.delivery"),
+    "mailings.demo": (
+        *_MODELS,
+        "mailings.lifecycle",
+        "mailings.delivery",
+        "mailings.suppressing",
+    ),
     "mailings.departure": (*_MODELS, "mailings.lifecycle", "mailings.delivery"),
     "mailings.management": (
         *_MODELS,
@@ -65,8 +73,15 @@ MAY_IMPORT = {
     ),
     "mailings.badges": _MODELS,
     "mailings.outbox": _BELOW,
-    # Shows whether a worker is alive.
-    "mailings.templatetags": (*_SCREEN, "mailings.schedules"),
+    "mailings.condition": (*_MODELS, "mailings.delivery"),
+    "mailings.confirming": (
+        *_MODELS,
+        "mailings.lifecycle",
+        "mailings.schedules",
+        "mailings.delivery",
+    ),
+    # Shows how the installation does.
+    "mailings.templatetags": (*_SCREEN, "mailings.condition"),
     "mailings.forms": _SCREEN,
     "mailings.tables": _SCREEN,
     "mailings.filters": _SCREEN,
@@ -76,7 +91,9 @@ MAY_IMPORT = {
         "mailings.tables",
         "mailings.filters",
         "mailings.lifecycle",
+        "mailings.removing",
         "mailings.retrying",
+        "mailings.suppressing",
         "mailings.importing",
     ),
     "mailings.admin": (*_SCREEN, "mailings.forms", "mailings.lifecycle"),
@@ -85,21 +102,27 @@ MAY_IMPORT = {
     # Reads only: no verbs.
     "reports": (
         *_SCREEN,
-        "mailings.schedules",
+        "mailings.condition",
         "mailings.management.lookups",
         "mailings.delivery.circuit",
         "mailings.delivery.statistics",
         "mailings.filters",
+        "mailings.forms.fields",  # a moment on the reader's clock, to filter by
+        "mailings.tables",  # deliveries look the same wherever they are listed
         "mailings.retrying",  # what can be tried again, for the form
     ),
     # Managers hold mailings and delete users: by the verbs, as everybody.
     "reports.views": (
         *_SCREEN,
+        "mailings.filters",
         "mailings.tables",
         "mailings.lifecycle",
         "mailings.retrying",
+        "mailings.confirming",
         "mailings.departure",
         "mailings.delivery.server",  # its name
+        "mailings.delivery.forecast",
+        "mailings.delivery.identity",
         "reports",
     ),
 }
@@ -138,6 +161,7 @@ DOORS = {
     "aiosmtpd": {"mailsvc.management.commands.mailcatcher": ""},
     "simple_history": {"users.history": ""},
     "nh3": {"mailings.html": ""},
+    "prometheus_client": {"reports.metrics": ""},
     "environ": {"mailsvc.settings": ""},
 }
 
@@ -145,6 +169,7 @@ DOORS = {
 NO_DATABASE = (
     *PURE,
     "mailings.delivery.courier",
+    "mailings.delivery.grounds",
     "mailings.delivery.journal",
     "mailings.delivery.pipelining",
     "mailings.delivery.replies",

@@ -1,7 +1,5 @@
 """Real workers, a real mail server in a process of its own, and a judge."""
 
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -13,8 +11,12 @@ import pytest
 
 from mailings.models import Delivery, Run
 from tests.conftest import ROOT
+from tests.mailings.delivery.conftest import given_run, pump
+from tests.support import processes
 from tests.support.commands import call
 from tests.support.smtp_server import SmtpProcess
+
+__all__ = ["given_run", "pump"]
 
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
 
@@ -35,11 +37,7 @@ class Workers:
 
     def kill(self, worker: subprocess.Popen[bytes]) -> None:
         """kill -9 of it and all its processes, as a power cut would."""
-        family = [worker.pid, *_descendants(worker.pid)]
-        for pid in family:
-            os.kill(pid, signal.SIGSTOP)  # nobody has time to react
-        for pid in family:
-            os.kill(pid, signal.SIGKILL)
+        processes.kill(processes.family(worker.pid))
         worker.wait(10)
         self._running.remove(worker)
 
@@ -52,13 +50,6 @@ class Workers:
             except subprocess.TimeoutExpired:
                 self.kill(worker)
                 raise
-
-
-def _descendants(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [
-        each for child in map(int, children) for each in (child, *_descendants(child))
-    ]
 
 
 def until(condition: Callable[[], object], *, seconds: float = 60) -> None:

@@ -75,6 +75,18 @@ def test_a_mailing_is_paused_once_and_resumed_once(
         lifecycle.resume(made, by=alice)
 
 
+def test_a_mailing_that_the_engine_paused_says_why_and_is_resumed(
+    mailing: MakeMailing, alice: User
+) -> None:
+    made = mailing()
+    Mailing.objects.update(paused_at=timezone.now(), pause_reason="554 5.7.1 Spam")
+    with pytest.raises(NotPossible, match=r"refuses it: 554 5\.7\.1 Spam"):
+        lifecycle.send_now(made, now=timezone.now())
+    lifecycle.resume(made, by=alice)
+    made.refresh_from_db()
+    assert (made.paused_at, made.pause_reason) == (None, "")
+
+
 def test_a_hold_wants_a_reason(mailing: MakeMailing, manager: User) -> None:
     made = mailing()
     with pytest.raises(NotPossible, match="Say why"):

@@ -23,6 +23,7 @@ from mailings.models import (
     ClientList,
     Delivery,
     EndCount,
+    Installation,
     Mailing,
     Run,
 )
@@ -103,6 +104,12 @@ VIOLATIONS: dict[str, list[Violation]] = {
     ],
     "mailing_periodicity_is_known": [
         lambda alice: change(recipes.mailing(alice), periodicity="yearly"),
+    ],
+    "mailing_when_unknown_is_known": [
+        lambda alice: change(recipes.mailing(alice), when_unknown="sometimes"),
+    ],
+    "mailing_pause_reason_is_of_a_pause": [
+        lambda alice: change(recipes.mailing(alice), pause_reason="554 Spam"),
     ],
     "mailing_hold_has_a_reason": [
         lambda alice: change(recipes.mailing(alice), held_at=timezone.now()),
@@ -192,6 +199,13 @@ VIOLATIONS: dict[str, list[Violation]] = {
     ],
     "canary_is_alone": [
         lambda alice: Canary.objects.create(pk=2),
+    ],
+    "installation_is_alone": [
+        lambda alice: Installation.objects.create(pk=2),
+    ],
+    "installation_is_held_by_a_host": [
+        lambda alice: Installation.objects.create(pk=1, held_at=timezone.now()),
+        lambda alice: Installation.objects.create(pk=1, held_by_host="mail-1"),
     ],
 }
 

@@ -148,7 +148,7 @@ def test_a_mailing_that_was_stopped_stays_stopped(alice: User) -> None:
 def sent(alice: User, smtp_server: SmtpServer) -> Run:
     """One got it, one was refused, one full, one without an answer; then it ended."""
     smtp_server.script["rcpt"] = {
-        "bad@example.com": reply(550, "5.1.1 No such user"),
+        "bad@example.com": reply(550, "5.7.1 Not today"),
         "full@example.com": reply(452, "4.2.2 Full"),
     }
     smtp_server.script["dot"] = {"lost@example.com": taken(CLOSE)}

@@ -98,7 +98,7 @@ def test_what_would_do_harm_is_found(
         ("DELIVERY", "pumps", 0, "E009"),
         ("DELIVERY", "connections", -1, "E009"),
         ("DELIVERY", "pumps", 4, "W010"),
-        ("DELIVERY", "timeouts.dot", 900.0, "E011"),
+        ("DELIVERY", "timeouts.dot", 1100.0, "E011"),
         ("DELIVERY", "timeouts.dot", 0.0, "E011"),
         ("DATABASES", "default.OPTIONS", {"pool": True}, "E012"),
         *(
@@ -128,6 +128,13 @@ def test_what_would_do_harm_anywhere_is_found(
 def test_a_site_may_have_a_port(settings: Settings, site: str, host: str) -> None:
     settings.SITE_URL, settings.ALLOWED_HOSTS = site, [host]
     assert _ids() == []
+
+
+@pytest.mark.parametrize("site", ["http://mail.example.com", "http://10.0.0.7:8000"])
+def test_without_https_others_can_still_reach_it(settings: Settings, site: str) -> None:
+    settings.SITE_URL, settings.ALLOWED_HOSTS = site, ["*"]
+    settings.SECRET_KEY, settings.DEBUG = "x", True
+    assert {"mailsvc.E001", "mailsvc.E002"} <= set(_ids())
 
 
 @pytest.mark.parametrize("name", ["SECRET_KEY", "DEBUG", "DEFAULT_FROM_EMAIL"])
@@ -189,3 +196,27 @@ def test_an_unsafe_production_environment_does_not(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert "mailsvc.E001" in result.stderr
     assert "mailsvc.E002" in result.stderr
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("unsafe", [{"SECRET_KEY": "secret"}, {"DEBUG": "true"}])
+@pytest.mark.parametrize(
+    "command",
+    [["-m", "gunicorn", "-c", "deploy/gunicorn.conf.py"], ["manage.py", "qcluster"]],
+)
+def test_an_unsafe_production_environment_does_not_start(
+    tmp_path: Path, command: list[str], unsafe: dict[str, str]
+) -> None:
+    env = {"VAR_DIR": str(tmp_path), "PORT": "0"} | unsafe
+    result = subprocess.run(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env=os.environ | PRODUCTION | env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert result.returncode != 0
+    assert f"mailsvc.E00{2 if 'DEBUG' in unsafe else 1}" in result.stderr
+    assert "Traceback" not in result.stderr

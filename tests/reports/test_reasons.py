@@ -17,6 +17,7 @@ from reports import reasons
         (("deferred", "rcpt", 499, "9.9.9"), "come back later", "tried again"),
         (("unknown", "dot", 0, ""), "nobody knows", "second copy"),
         (("refused", "compose", 0, ""), "could not be composed", "correct"),
+        (("refused", "size", 0, ""), "larger than the mail server takes", "smaller"),
         (("deferred", "rcpt", 0, ""), "connection broke", "tried again"),
         (("accepted", "dot", 250, "2.0.0"), "Accepted", ""),
         # A class that contradicts the reply code says nothing (as Postfix has it).

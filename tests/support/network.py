@@ -46,6 +46,12 @@ def _watch(event: str, arguments: tuple[object, ...]) -> None:
         raise Outside(f"a test tried to reach {host!r}")
 
 
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
 def guard() -> None:
     """From now on, until the process ends."""
     sys.addaudithook(_watch)

@@ -251,7 +251,7 @@ class Conversation:
 
     def _is_too_big(self, size: int) -> bool:
         limits = (name.split()[1:] for name in self._announced if "SIZE " in name)
-        return any(0 < int(limit) < size for (limit,) in limits)
+        return any(0 < int(n) < size for (n,) in limits if n.isdigit())
 
     async def _on_rcpt(self, argument: bytes, line: bytes) -> None:
         match = _PATH.fullmatch(argument)

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 from pytest_django.fixtures import Settings
 
-from users import mails
+from users import blocking, mails
 from users.models import AccountMail, AuditEntry, User
 
 pytestmark = pytest.mark.django_db
@@ -304,13 +304,39 @@ def test_sign_ins_and_failures_are_put_down(visitor: Client, known: User) -> Non
     assert "secret-word" not in str([vars(entry) for entry in entries])
 
 
-def test_the_blocked_are_told_so_without_the_reason(
+def test_the_blocked_are_told_by_whom_and_why_if_they_know_the_password(
+    visitor: Client, known: User, manager: User
+) -> None:
+    blocking.block(known, by=manager, reason="Too many complaints")
+    wrong = sign_in(visitor, known.email, "secret-word")
+    assert "Too many complaints" not in wrong.content.decode()
+    answer = sign_in(visitor, known.email, "correct horse")
+    assert answer["Location"] == reverse("account_inactive")
+    page = visitor.get(answer["Location"]).content.decode()
+    assert "Your account is blocked" in page
+    assert "by manager@example.com: Too many complaints" in page
+    # Once: who sits down at the same browser later reads nothing of it.
+    assert "complaints" not in visitor.get(answer["Location"]).content.decode()
+
+
+def test_who_is_switched_off_without_a_block_is_told_so(
     visitor: Client, known: User
 ) -> None:
     User.objects.filter(pk=known.pk).update(is_active=False)
     answer = sign_in(visitor, known.email, "correct horse")
     assert answer["Location"] == reverse("account_inactive")
     assert b"Your account is blocked" in visitor.get(answer["Location"]).content
+
+
+def test_a_link_to_a_new_password_dies_with_a_block(
+    visitor: Client, known: User, manager: User, settings: Settings
+) -> None:
+    visitor.post(reverse("account_reset_password"), {"email": known.email})
+    link = path_of(link_in_mail(known.email), settings)
+    blocking.block(known, by=manager, reason="Spam")
+    blocking.unblock(known, by=manager, reason="Sorry")
+    page = visitor.get(link, follow=True)
+    assert "password1" not in page.content.decode()
 
 
 @pytest.mark.parametrize(

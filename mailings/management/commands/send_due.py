@@ -16,19 +16,21 @@ class Command(ServiceCommand):
         "Does what is due, once: starts mailings, sends, retries, closes what is over. "
         "Call it from cron each minute. If as many processes as DELIVERY_PUMPS allows "
         "are sending already, it leaves the sending to them. Exits with 1 if the mail "
-        "server does not take mail."
+        "server does not take mail, or sending is held until a manager confirms it."
     )
 
     def work(self, options: dict[str, Any]) -> Outcome:
         begun_at = timezone.now()
-        with stopping_on_signals():
-            started = lifecycle.sweep(begun_at)
-            mails.send_due(begun_at)
-            report = delivery.PumpReport()
-            # A minute's call must not pile up on the call that is still sending.
-            if delivery.seat_is_free(timezone.now()):
-                report = delivery.pump(stop=shutdown.requested)
-            lifecycle.settle(timezone.now(), go_on=False)
+        started, report = 0, delivery.PumpReport()
+        report.objection = delivery.objection(begun_at)
+        if not report.objection:
+            with stopping_on_signals():
+                started = lifecycle.sweep(begun_at)
+                mails.send_due(begun_at)
+                # A minute's call must not pile up on the call that is still sending.
+                if delivery.seat_is_free(timezone.now()):
+                    report = delivery.pump(stop=shutdown.requested)
+                lifecycle.settle(timezone.now(), go_on=False)
         data = {
             "started": started,
             "attempts": report.attempts,
@@ -41,7 +43,13 @@ class Command(ServiceCommand):
         return Outcome(
             data=data,
             text=", ".join(f"{name} {n}" for name, n in data.items()),
-            failure=f"The mail server does not take mail: {report.server_error}"
-            if report.server_error is not None
-            else "",
+            failure=_failure(report),
         )
+
+
+def _failure(report: delivery.PumpReport) -> str:
+    if report.objection:
+        return report.objection
+    if report.server_error is not None:
+        return f"The mail server does not take mail: {report.server_error}"
+    return ""

@@ -7,6 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from mailings import delivery, lifecycle
+from mailings.delivery import outage
 from mailings.management.dry_run import dry_run, nothing_left
 from mailings.management.lookups import mailing_of
 from mailings.models import Mailing, Run
@@ -46,11 +47,15 @@ class Command(ServiceCommand):
             help="with --wait: don't wait for retries that are due later than that",
         )
 
+    _told = ""
+
     def work(self, options: dict[str, Any]) -> Outcome:
         mailing = mailing_of(options["mailing"])
         try:
             if options["dry_run"]:
                 return dry_run(mailing)
+            if objection := delivery.objection(timezone.now()):
+                raise CommandError(objection)
             run = lifecycle.send_now(mailing, now=timezone.now())
         except lifecycle.NotPossible as error:
             raise CommandError(str(error)) from error
@@ -65,24 +70,26 @@ class Command(ServiceCommand):
     def _send(self, run: Run, *, wait: bool, patience: float | None) -> str:
         """Sends, and waits if asked to. Returns why it is not done, or ""."""
         until = None if patience is None else time.monotonic() + patience
-        told = ""
         with self.progress(f"mailing {run.mailing_id}") as progress:
             while True:
-                report = delivery.pump(
-                    runs=[run.pk],
-                    stop=shutdown.requested,
-                    on_progress=lambda _: _show(run, progress),
-                )
-                lifecycle.settle(timezone.now(), go_on=False)
-                run.refresh_from_db()
-                trouble = _trouble(run, report)
-                if not wait or _is_over(run):
-                    return trouble
-                if trouble not in ("", told):
-                    self.stderr.write(trouble, style_func=str)
-                    told = trouble
-                if not _wait_for_more(run, until):
-                    return trouble
+                try:
+                    trouble = _send_what_is_due(run, progress)
+                    if not wait or _is_over(run):
+                        return trouble
+                    self._tell(trouble)
+                    if not _wait_for_more(run, until):
+                        return trouble
+                except outage.AWAY as error:
+                    if not wait:
+                        raise
+                    self._tell(f"The database does not answer: {error}")
+                    outage.sit_out(error, stop=shutdown.requested)
+
+    def _tell(self, trouble: str) -> None:
+        """Each only once in a row."""
+        if trouble not in ("", self._told):
+            self.stderr.write(trouble, style_func=str)
+            self._told = trouble
 
 
 def _seconds(value: str) -> float:
@@ -93,6 +100,18 @@ def _seconds(value: str) -> float:
 
 
 _seconds.__name__ = "number of seconds"  # argparse puts it into its message
+
+
+def _send_what_is_due(run: Run, progress: Progress) -> str:
+    """Returns what keeps the rest from being sent, in words; "" if nothing does."""
+    report = delivery.pump(
+        runs=[run.pk],
+        stop=shutdown.requested,
+        on_progress=lambda _: _show(run, progress),
+    )
+    lifecycle.settle(timezone.now(), go_on=False)
+    run.refresh_from_db()
+    return _trouble(run, report)
 
 
 def _show(run: Run, progress: Progress) -> None:
@@ -118,6 +137,8 @@ def _trouble(run: Run, report: delivery.PumpReport) -> str:
         return "The mailing may not be sent any more: paused, held, blocked or stopped."
     if shutdown.requested():
         return f"Interrupted: {run.open_deliveries} are still to be sent."
+    if report.objection:
+        return report.objection
     if report.server_error is not None:
         return f"The mail server does not take mail: {report.server_error}"
     return ""

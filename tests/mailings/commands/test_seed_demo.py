@@ -6,7 +6,7 @@ from django.core.management import call_command
 from django.utils import timezone
 from django_q.models import Schedule
 
-from mailings.models import Attempt, Client, Delivery, Mailing, Message
+from mailings.models import Attempt, Client, Delivery, Mailing, Message, Suppression
 from tests.support.commands import call
 from tests.support.smtp_server import SmtpServer
 from users.models import User
@@ -41,6 +41,12 @@ def test_an_empty_installation_is_filled(db: None) -> None:
         "refused",
         "unknown",
         "expired",
+        "suppressed",
+    }
+    assert {each.kind for each in Suppression.objects.all()} == {
+        "address_refused",
+        "unsubscribed",
+        "by_hand",
     }
     assert not Attempt.objects.filter(started_at__gt=timezone.now()).exists()
 
@@ -80,7 +86,9 @@ def test_one_mailing_begins_at_once(smtp_server: SmtpServer) -> None:
     done = call("send_due", "--json").data
     assert done["started"] >= 1
     mailing = Mailing.objects.get(title="Осенний каталог")
-    assert mailing.runs.get().accepted == 140
+    run = mailing.runs.get()
+    assert run.suppressed > 0
+    assert (run.planned, run.accepted) == (140, 140 - run.suppressed)
     assert call("verify_stats").failure == ""
 
 

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailings import tokens
 from mailings.delivery.compose import Composer, NotComposed, Text
+from mailings.html import clean
 
 SENDER = "Installation <news@mail.example.org>"
 
@@ -22,6 +24,9 @@ def composer(**changes: str) -> Composer:
         "sender_email": "alice@example.org",
         "date": "01.12.2026",
         "key": "k3y",
+        "unsubscribe_key": "s3cret",
+        "language": "en",
+        "site": "https://mail.example.org",
     }
     return Composer(Text(run_id=1, mailing_id=2, **(fields | changes)), sender=SENDER)
 
@@ -36,8 +41,14 @@ def read_back(
     return parsed
 
 
-def text_of(part: EmailMessage) -> str:
+def all_of(part: EmailMessage) -> str:
     return part.get_content().replace("\r\n", "\n")
+
+
+def text_of(part: EmailMessage) -> str:
+    """What the author wrote, without the way out that is added."""
+    end = "<p style" if part.get_content_subtype() == "html" else "\n\n--\n"
+    return all_of(part).partition(end)[0]
 
 
 def test_the_recipient_is_alone_on_envelope_and_letter() -> None:
@@ -106,6 +117,65 @@ def test_no_control_character_reaches_a_header(control: str) -> None:
 def test_a_bad_address_is_not_composed(email: str) -> None:
     with pytest.raises(NotComposed):
         composer().letter(7, email=email, full_name="X")
+
+
+# --- the way out ---
+
+LINK = f"https://mail.example.org/u/{tokens.token('s3cret', 7)}/"
+
+
+def test_mail_programs_find_the_way_out_in_the_header() -> None:
+    parsed = read_back(composer())
+    assert parsed["List-Unsubscribe"] == f"<{LINK}>"
+    assert parsed["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+def test_a_long_address_stands_on_one_line_as_it_is() -> None:
+    site = f"https://{'a-long-name.' * 15}example.org"
+    letter = composer(site=site).letter(7, email="a@example.org", full_name="A")
+    link = LINK.replace("https://mail.example.org", site)
+    assert len(link) > 200
+    assert f"\r\nList-Unsubscribe: <{link}>\r\n".encode() in letter.content
+
+
+def test_a_message_without_a_link_gets_one_at_its_end() -> None:
+    plain, html = read_back(composer(body_html="<p>Hi</p>")).iter_parts()
+    assert all_of(plain) == (
+        f"Text\n\n--\nYou no longer want these messages? Unsubscribe:\n{LINK}\n"
+    )
+    assert all_of(html).startswith("<p>Hi</p><p style=")
+    assert f'<a href="{LINK}">Unsubscribe</a>' in all_of(html)
+
+
+def test_it_is_in_the_language_of_the_owner() -> None:
+    parsed = read_back(composer(language="ru", body_html="<p>Hi</p>"))
+    plain, html = parsed.iter_parts()
+    assert "Больше не хотите получать эти письма? Отписаться:" in all_of(plain)
+    assert f'<a href="{LINK}">Отписаться</a>' in all_of(html)
+
+
+def test_a_message_with_a_link_of_its_own_gets_no_other() -> None:
+    made = composer(
+        body="Genug? {{ unsubscribe_url }}",
+        body_html=clean('<p><a href="{{ unsubscribe_url }}">Genug?</a></p>'),
+    )
+    plain, html = read_back(made).iter_parts()
+    assert all_of(plain) == f"Genug? {LINK}"
+    assert all_of(html) == f'<p><a href="{LINK}">Genug?</a></p>'
+
+
+def test_each_part_has_a_link() -> None:
+    made = composer(body="{{ unsubscribe_url }}", body_html="<p>Hi</p>")
+    plain, html = read_back(made).iter_parts()
+    assert all_of(plain) == LINK
+    assert LINK in all_of(html)
+
+
+def test_each_recipient_and_each_run_has_an_address_of_its_own() -> None:
+    made, other = composer(), composer(unsubscribe_key="an0ther")
+    urls = {made.unsubscribe_url(7), made.unsubscribe_url(8), other.unsubscribe_url(7)}
+    assert len(urls) == 3
+    assert made.unsubscribe_url(7) == LINK
 
 
 def test_a_name_that_looks_encoded_is_shown_as_it_was_written() -> None:

@@ -21,7 +21,8 @@ from tests.support.smtp_server import SmtpServer
 pytestmark = pytest.mark.django_db
 
 ACCEPTED = Outcome(Verdict.ACCEPTED, Phase.DOT, 250, "2.0.0", "2.0.0 Ok: queued")
-REFUSED = Outcome(Verdict.REFUSED, Phase.RCPT, 550, "5.1.1", "5.1.1 No such user")
+# About the message, so that nobody is written to no more because of it.
+REFUSED = Outcome(Verdict.REFUSED, Phase.DOT, 554, "5.6.0", "5.6.0 Not like this")
 
 
 def statements(work: Callable[[], object]) -> int:

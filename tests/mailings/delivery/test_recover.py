@@ -14,7 +14,7 @@ from mailings.delivery.journal import Journal, Result
 from mailings.delivery.plan import expand
 from mailings.delivery.record import record
 from mailings.delivery.replies import Outcome, Phase, Verdict
-from mailings.models import Attempt, Delivery, Lease, Run
+from mailings.models import Attempt, Delivery, Lease, Mailing, Run
 from tests.mailings.delivery.conftest import GivenRun, Pump, ledger, states
 from tests.support.smtp_server import SmtpServer
 
@@ -88,6 +88,21 @@ def test_a_killed_pump_leaves_only_the_handed_over_in_doubt(
     assert not Lease.objects.exists()
 
 
+def test_a_mailing_that_sends_again_has_the_doubtful_wait_once_more(
+    dead_pump: DeadPump,
+) -> None:
+    Mailing.objects.update(when_unknown="resend")
+    dead_pump.die()
+    now = timezone.now()
+    delivery.recover(now)
+    run = Run.objects.get()
+    doubtful = run.deliveries.get(email="c1@example.com")
+    assert (doubtful.state, doubtful.attempt_count) == ("pending", 1)
+    assert doubtful.due_at > now + timedelta(seconds=45)
+    assert doubtful.attempts.get().outcome == "unknown"
+    assert ledger(run) == {"planned": 4, "accepted": 1, "pending": 3, "attempts": 2}
+
+
 def test_recovering_twice_changes_nothing(dead_pump: DeadPump) -> None:
     dead_pump.die()
     delivery.recover(timezone.now())
@@ -122,6 +137,7 @@ def test_a_pump_asleep_past_its_lease_is_fenced(dead_pump: DeadPump) -> None:
     run = Run.objects.get()
     assert states(run)["c1@example.com"] == "unknown"
     assert states(run)["c3@example.com"] == "pending"
+    assert claim(dead_pump.lease, size=10, now=later) == []
 
 
 def test_after_a_power_loss_all_that_was_claimed_is_in_doubt(

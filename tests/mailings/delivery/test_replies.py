@@ -92,7 +92,7 @@ def test_no_reply_after_the_dot_left_is_unknown() -> None:
     assert outcome(lost).verdict is Verdict.UNKNOWN
 
 
-@pytest.mark.parametrize("phase", list(Phase))
+@pytest.mark.parametrize("phase", [each for each in Phase if each != Phase.SIZE])
 def test_no_reply_while_the_dot_is_here_is_the_servers(phase: Phase) -> None:
     lost = Exchange(phase, trouble="gone", handed_over=False)
     assert outcome(lost).verdict is Verdict.SERVER
@@ -168,6 +168,53 @@ def test_foreign_bytes_become_text_without_control_characters() -> None:
     assert readable(b"a\x00b\x1b[31m\x7f") == "a\ufffdb\ufffd[31m\ufffd"
 
 
+def test_a_letter_that_was_cut_does_not_spoil_the_others() -> None:
+    assert readable(b"x" + "Я".encode() * 3000) == "x" + "Я" * (TEXT_LIMIT - 1)
+
+
+def test_what_is_too_large_is_refused_here() -> None:
+    judged = outcome(Exchange(Phase.SIZE, trouble="Too large."))
+    assert (judged.verdict, judged.text) == (Verdict.REFUSED, "Too large.")
+    assert judged.refuses_the_message
+
+
+@pytest.mark.parametrize(
+    ("phase", "code", "text"),
+    [
+        (Phase.DOT, 554, "No"),
+        (Phase.DOT, 552, "5.3.4 Too big"),
+        (Phase.DOT, 550, "5.7.1 Spam"),
+        (Phase.DATA, 554, "5.6.0 No"),
+        (Phase.RCPT, 554, "5.7.1 Relay access denied"),
+    ],
+)
+def test_others_would_hear_the_same(phase: Phase, code: int, text: str) -> None:
+    assert outcome(Exchange(phase, Reply(code, text))).refuses_the_message
+
+
+@pytest.mark.parametrize(
+    ("phase", "code", "text"),
+    [
+        (Phase.RCPT, 550, "5.1.1 No such user"),
+        (Phase.RCPT, 554, "No"),
+        (Phase.RCPT, 550, "5.7.0 Log in"),
+        (Phase.RCPT, 450, "4.7.1 Later"),
+        (Phase.MAIL, 550, "5.7.1 No"),
+        (Phase.DOT, 552, "5.2.2 Full"),
+        (Phase.DOT, 550, "5.1.1 No such user"),
+        (Phase.DOT, 451, "4.3.0 Later"),
+        (Phase.DOT, 250, "2.0.0 Ok"),
+    ],
+)
+def test_others_may_hear_something_else(phase: Phase, code: int, text: str) -> None:
+    assert not outcome(Exchange(phase, Reply(code, text))).refuses_the_message
+
+
+def test_what_we_could_not_write_is_no_refusal_of_the_server() -> None:
+    own = Outcome(Verdict.REFUSED, Phase.COMPOSE, None, "", "No address.")
+    assert not own.refuses_the_message
+
+
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_reply_or_garbled_or_unfinished(raw: bytes) -> None:
     buffer = bytearray(raw)
@@ -178,6 +225,38 @@ def test_any_bytes_are_a_reply_or_garbled_or_unfinished(raw: bytes) -> None:
     if reply is not None:
         assert 200 <= reply.code <= 559
         assert len(reply.text) <= TEXT_LIMIT
+
+
+# Bytes that look like replies, more or less.
+_REPLIES = st.lists(
+    st.tuples(
+        st.from_regex(rb"[1-9][0-9]{1,3}", fullmatch=True),
+        st.sampled_from([b" ", b"-", b"", b"_"]),
+        st.sampled_from([b"5.1.1 ", b"4.7.0 ", b"2.0.0", b"5.7.1x ", b""]),
+        st.binary(max_size=20),
+        st.sampled_from([b"\r\n", b"\n", b"\r", b""]),
+    ).map(b"".join),
+    max_size=6,
+).map(b"".join)
+
+
+@given(_REPLIES, st.sampled_from(list(Phase)))
+def test_whatever_comes_there_is_a_verdict_or_it_is_garbled(
+    raw: bytes, phase: Phase
+) -> None:
+    buffer = bytearray(raw)
+    while True:
+        left = len(buffer)
+        try:
+            reply = take_reply(buffer)
+        except Garbled:
+            return
+        judged = outcome(Exchange(phase, reply, handed_over=phase is Phase.DOT))
+        assert judged.verdict in Verdict
+        assert not set(judged.text) & set("\0\x1b\r\x85\u2028\u202e")
+        if reply is None:
+            return
+        assert len(buffer) < left
 
 
 @given(st.sampled_from(list(Phase)), st.integers(200, 599), st.text(max_size=30))

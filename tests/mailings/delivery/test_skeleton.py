@@ -153,8 +153,9 @@ def test_it_reads_like_djangos_own_message(
     name: str,
 ) -> None:
     subject, name = one_line(subject)[:255], one_line(name)[:150]
-    # Without any text, Django leaves that part out.
-    body, html = f"Dear {body}", html if with_html else ""
+    # Without a link of its own, a text gets one.
+    body = f"{{{{ unsubscribe_url }}}} {body}"
+    html = f"<b>{{{{ unsubscribe_url }}}} {html}" if with_html else ""
     text = Text(
         run_id=1,
         key="k3y",
@@ -165,16 +166,19 @@ def test_it_reads_like_djangos_own_message(
         sender_name="Alice",
         sender_email="alice@example.org",
         date="01.12.2026",
+        unsubscribe_key="a secret",
+        language="en",
+        site="https://mail.example.org",
     )
-    letter = Composer(text, sender="news@example.org").letter(
-        7, email="ivan@example.org", full_name=name
-    )
+    made = Composer(text, sender="news@example.org")
+    letter = made.letter(7, email="ivan@example.org", full_name=name)
     values = {
         "full_name": name,
         "email": "ivan@example.org",
         "sender_name": "Alice",
         "sender_email": "alice@example.org",
         "date": "01.12.2026",
+        "unsubscribe_url": made.unsubscribe_url(7),
     }
     ours = parsed(letter.content)
     theirs = djangos(

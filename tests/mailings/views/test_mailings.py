@@ -75,6 +75,33 @@ def test_recipients_are_what_was_chosen(alice: User, alice_client: Browser) -> N
     assert set(Mailing.objects.get().recipients()) == {listed, picked}
 
 
+@pytest.mark.parametrize(
+    ("choice", "kept"), [({}, "keep"), ({"when_unknown": "resend"}, "resend")]
+)
+def test_nothing_is_sent_again_by_itself_unless_it_was_chosen(
+    alice: User, alice_client: Browser, choice: dict[str, str], kept: str
+) -> None:
+    alice_client.post(NEW, settings_of(alice, **choice))
+    assert Mailing.objects.get().when_unknown == kept
+
+
+def test_an_edit_without_that_choice_leaves_it(
+    alice: User, alice_client: Browser
+) -> None:
+    alice_client.post(NEW, settings_of(alice, when_unknown="resend"))
+    mailing = Mailing.objects.get()
+    alice_client.post(f"/mailings/{mailing.pk}/edit/", settings_of(alice))
+    mailing.refresh_from_db()
+    assert mailing.when_unknown == "resend"
+
+
+def test_a_choice_that_is_none_is_an_error_at_its_field(
+    alice: User, alice_client: Browser
+) -> None:
+    data = settings_of(alice, when_unknown="sometimes")
+    assert list(errors_of(alice_client, data)) == ["when_unknown"]
+
+
 def test_somebody_has_to_get_it(alice: User, alice_client: Browser) -> None:
     data = settings_of(alice)
     del data["all_clients"]

@@ -11,9 +11,9 @@ from users import permissions
 from users.models import User
 from users.permissions import Level
 
-# Session and user; the worker's badge asks twice as it was never heard of; the
-# permissions of the user and of the user's groups, once a page.
-FRAME = 2 + 2 + 2
+# Session and user; how the installation does; the permissions of the user and of the
+# user's groups, once a page.
+FRAME = 2 + 1 + 2
 
 
 def _whole_mailing(owner: User, **values: object) -> Run:

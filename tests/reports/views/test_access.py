@@ -154,6 +154,42 @@ def test_a_block_ends_the_session_of_a_manager_too(
     assert manager_client.get(url).status_code == 302
 
 
+USER_PAGES = ["", "edit/", "delete/", "block/", "history/"]
+
+
+@pytest.mark.parametrize("page", USER_PAGES)
+def test_the_menu_names_who_reads_the_page_and_nobody_else(
+    manager: User, manager_client: Client, alice: User, page: str
+) -> None:
+    User.objects.filter(pk=alice.pk).update(is_staff=True)
+    answer = manager_client.get(f"/manage/users/{alice.pk}/{page}")
+    assert answer.context["user"] == manager
+    assert "/admin/" not in answer.content.decode()
+
+
+@pytest.mark.parametrize("codename", ["manage_users", "block_user"])
+def test_who_may_not_see_users_is_led_to_no_page_of_theirs(
+    charlie: User, charlie_client: Client, alice: User, codename: str
+) -> None:
+    charlie.user_permissions.add(Permission.objects.get(codename=codename))
+    deeds: dict[str, list[tuple[str, dict[str, str]]]] = {
+        "manage_users": [
+            ("new", {"email": "new@example.com"}),
+            (f"{alice.pk}/edit", {"full_name": "Al", "timezone": "UTC"}),
+            (f"{alice.pk}/delete", {"reason": "Gone"}),
+        ],
+        "block_user": [
+            (f"{alice.pk}/block", {"reason": "Spam"}),
+            (f"{alice.pk}/unblock", {"reason": "Sorry"}),
+        ],
+    }
+    for path, data in deeds[codename]:
+        page = charlie_client.get(f"/manage/users/{path}/").content.decode()
+        assert 'href="/manage/users/' not in page
+        answer = charlie_client.post(f"/manage/users/{path}/", data, follow=True)
+        assert (answer.status_code, answer.redirect_chain[-1][0]) == (200, "/")
+
+
 def test_the_way_there_is_shown_to_those_who_may_go(
     alice_client: Client, manager_client: Client
 ) -> None:

@@ -10,8 +10,8 @@ from tests import recipes
 from users.models import AuditEntry, User
 
 DASHBOARD = "/manage/"
-# Session and user; the worker's badge (2); rights of the user and of their groups (2).
-FRAME = 6
+# Session and user; the worker's badge; rights of the user and of their groups (2).
+FRAME = 5
 
 
 def titles(client: Client, query: str = "") -> list[str]:

@@ -53,7 +53,11 @@ def test_each_attempt_is_told_with_the_servers_words(
     ("change", "words"),
     [
         ({"held_at": timezone.now(), "hold_reason": "Spam"}, "held by a manager: Spam"),
-        ({"paused_at": timezone.now()}, "the mailing is paused"),
+        ({"paused_at": timezone.now()}, "It waits: the mailing is paused"),
+        (
+            {"paused_at": timezone.now(), "pause_reason": "554 Spam"},
+            "refuses the message, the mailing is paused: 554 Spam",
+        ),
         ({}, "It is tried again at"),
     ],
 )
@@ -204,3 +208,42 @@ def test_older_deliveries_are_on_further_pages(
     first, second = (alice_client.get(address, {"page": n}) for n in (1, 2))
     assert (len(first.context["chapters"]), first.context["older"]) == (20, 2)
     assert (len(second.context["chapters"]), second.context["older"]) == (1, None)
+
+
+def test_it_says_that_the_address_is_suppressed_since_when_and_why(
+    alice: User, alice_client: Client, ivan: Recipient
+) -> None:
+    row = recipes.suppression(alice, email="ivan@example.com", mailing="Old news")
+    recipes.delivery(
+        recipes.run(recipes.mailing(alice)),
+        "suppressed",
+        client=ivan,
+        reason="address_refused",
+    )
+    page = alice_client.get(reverse("reports:client", args=[ivan.pk])).content.decode()
+    assert "Nothing: the address is suppressed since" in page
+    assert "because the mail server has refused the address for good." in page
+    assert "550 5.1.1 No such user" in page
+    assert "Old news" in page
+    assert reverse("mailings:suppression-allow", args=[row.pk]) in page
+
+
+def test_what_stands_against_an_address_is_its_owners(
+    alice: User, bob: User, bob_client: Client, manager_client: Client
+) -> None:
+    recipes.suppression(alice, email="ivan@example.com", words="550 5.1.1 Secret")
+    address = reverse("reports:story") + "?email=Ivan@example.com"
+    assert "Secret" not in bob_client.get(address).content.decode()
+    page = manager_client.get(address).content.decode()
+    assert "Secret" in page
+    assert "Allow again" not in page
+
+
+def test_who_is_suppressed_is_not_offered_another_try(
+    alice: User, alice_client: Client, ivan: Recipient
+) -> None:
+    recipes.suppression(alice, email="ivan@example.com")
+    run = recipes.run(recipes.mailing(alice))
+    recipes.delivery(run, "refused", client=ivan)
+    page = alice_client.get(reverse("reports:client", args=[ivan.pk])).content.decode()
+    assert reverse("reports:run-retry", args=[run.pk]) not in page

@@ -1,0 +1,24 @@
+"""
+Removing what mailings are made of. Clients and mailings have more to them: see
+`lifecycle`.
+"""
+
+from django.db import transaction
+
+from mailings.models import ClientList, Message
+from users import audit
+from users.models import AuditEntry, User
+
+
+@transaction.atomic
+def delete_list(client_list: ClientList, *, by: User) -> None:
+    """Its clients stay."""
+    audit.record(AuditEntry.Action.LIST_DELETED, by=by, on=client_list)
+    client_list.delete()
+
+
+@transaction.atomic
+def delete_message(message: Message, *, by: User) -> None:
+    """Raises ProtectedError if a mailing uses it."""
+    audit.record(AuditEntry.Action.MESSAGE_DELETED, by=by, on=message)
+    message.delete()
