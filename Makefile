@@ -47,6 +47,8 @@ lock: install-dev ## Compile the requirements anew, with all versions and hashes
 	  --custom-compile-command "make lock" -o requirements.txt requirements.in
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	  --custom-compile-command "make lock" -o requirements-dev.txt requirements-dev.in
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+	  --custom-compile-command "make lock" -o requirements-bench.txt requirements-bench.in
 
 # --- Set-up: each step is skipped when it was done and nothing has changed ---
 

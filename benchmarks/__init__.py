@@ -1,0 +1,1 @@
+"""How fast mailsvc is, beside what else there is: docs/performance.md."""

@@ -278,6 +278,7 @@ MAILCATCHER_ENABLED = env.bool("MAILCATCHER", "EMAIL_URL" not in env.ENVIRON)
 DELIVERY = {
     "pumps": env.int("DELIVERY_PUMPS", 2),  # worker processes that send at once
     "connections": env.int("DELIVERY_CONNECTIONS", 8),  # per pump
+    "pipelining": env.bool("DELIVERY_PIPELINING", True),  # where it is announced
     "batch": 200,  # deliveries per claim, and per commit of outcomes
     "budget": 60.0,  # seconds that one pump goes on claiming
     "lease": 60.0,  # seconds without a heartbeat until a pump counts as dead

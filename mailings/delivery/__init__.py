@@ -3,9 +3,13 @@ The engine: models and SMTP. It knows no request, no form and no Django-Q2.
 
     plan      a due occurrence becomes a run and its deliveries
     claim     deliveries are leased in batches, fairly
+    skeleton  texts with blanks, encoded but for the blanks, pure
     compose   a run's snapshot becomes the bytes for one recipient
+    clock     the clock of leases
     courier   several connections at work, in a thread of their own
     tray      the letters between that thread and the pump's
+    wire      the bytes of one connection, and the replies in them
+    pipelining  envelopes in one flight; knows commands and replies, no socket
     smtp      one connection's conversation; says what happened, decides nothing
     replies   what a reply means: the table, pure
     grounds   which refusals are grounds to write to an address no more, pure

@@ -6,11 +6,9 @@ parts are filled in. Texts travel as base64 (RFC 2045 6.8), so that neither long
 nor dots at line starts nor 8-bit characters can meet an SMTP server.
 """
 
-import base64
 import contextlib
 import re
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import format_datetime, parseaddr
 from html import escape
@@ -22,13 +20,25 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext
 
 from mailings import placeholders, tokens
+from mailings.delivery.skeleton import (
+    WORD_BYTES,
+    Body,
+    Header,
+    encoded_words,
+    is_plain,
+)
 from mailings.delivery.smtp import Letter
 from mailings.models import Run
 from mailsvc.validators import one_line, validate_mailbox
 
 _ATOM_TEXT = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
-# An encoded-word is at most 75 characters (RFC 2047 2); 45 bytes make 60 of base64.
-_WORD_BYTES = 45
+_PLAIN, _HTML = (
+    (
+        f'Content-Type: text/{subtype}; charset="utf-8"\r\n'
+        "Content-Transfer-Encoding: base64\r\n\r\n"
+    ).encode()
+    for subtype in ("plain", "html")
+)
 
 
 class NotComposed(Exception):
@@ -78,14 +88,29 @@ class Composer:
         name, self._sender = parseaddr(sender)
         self._domain = self._sender.rpartition("@")[2]
         self._text = text
-        self._subject = placeholders.split(one_line(text.subject))
+        known = {
+            "sender_name": one_line(text.sender_name),
+            "sender_email": text.sender_email,
+            "date": text.date,
+        }
+        escaped = {name: escape(value) for name, value in known.items()}
         words, markup = _ways_out(text.language)
-        self._body = _with_way_out(text.body, words)
-        self._html = _with_way_out(text.body_html, markup) if text.body_html else []
+        self._subject = Header(one_line(text.subject), known)
+        self._body = Body(_with_way_out(text.body, words), known)
+        self._html = (
+            Body(_with_way_out(text.body_html, markup), escaped)
+            if text.body_html
+            else None
+        )
         path = reverse("mailings:unsubscribe", args=["TOKEN"])
         self._link = f"{text.site}{path}".split("TOKEN")
-        self._boundary = f"=_{secrets.token_hex(12)}"
         self._common = self._common_headers(text.sender_name or name)
+        boundary = f"=_{secrets.token_hex(12)}"
+        self._start = f"--{boundary}\r\n".encode()
+        self._end = f"--{boundary}--\r\n".encode()
+        self._multipart = (
+            f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n'
+        ).encode()
 
     def _common_headers(self, sender_name: str) -> str:
         text = self._text
@@ -118,15 +143,12 @@ class Composer:
         values = {
             "full_name": one_line(full_name),
             "email": email,
-            "sender_name": one_line(self._text.sender_name),
-            "sender_email": self._text.sender_email,
-            "date": self._text.date,
             "unsubscribe_url": self.unsubscribe_url(delivery_id),
         }
         head = (
             f"Message-ID: {self.message_id(delivery_id)}\r\n"
             f"To: {mailbox(full_name, email)}\r\n"
-            f"Subject: {encoded(_fill(self._subject, values))}\r\n"
+            f"Subject: {self._subject.filled(values)}\r\n"
             # Neither folded nor encoded, however long: RFC 8058 needs it as it is.
             f"List-Unsubscribe: <{values['unsubscribe_url']}>\r\n"
             "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
@@ -137,19 +159,19 @@ class Composer:
             self._text.run_id,
             self._sender,
             email,
-            (head + self._content(values)).encode("ascii"),
+            head.encode("ascii") + self._content(values),
         )
 
-    def _content(self, values: Mapping[str, str]) -> str:
-        plain = _part("plain", _fill(self._body, values))
-        if not self._text.body_html:
+    def _content(self, values: dict[str, str]) -> bytes:
+        plain = _PLAIN + self._body.filled(values)
+        if self._html is None:
             return plain
         escaped = {name: escape(value) for name, value in values.items()}
-        return (
-            f'Content-Type: multipart/alternative; boundary="{self._boundary}"\r\n\r\n'
-            f"--{self._boundary}\r\n{plain}"
-            f"--{self._boundary}\r\n{_part('html', _fill(self._html, escaped))}"
-            f"--{self._boundary}--\r\n"
+        return b"".join(
+            (
+                *(self._multipart, self._start, plain),
+                *(self._start, _HTML, self._html.filled(escaped), self._end),
+            )
         )
 
 
@@ -158,29 +180,12 @@ def mailbox(name: str, email: str) -> str:
     name = one_line(name)
     if not name:
         return f"<{email}>"
-    if name.isascii() and len(name) <= _WORD_BYTES:
+    if is_plain(name) and len(name) <= WORD_BYTES:
         if not _ATOM_TEXT.fullmatch(name):
             name = '"' + re.sub(r'(["\\])', r"\\\1", name) + '"'
     else:
-        name = encoded(name)
+        name = "\r\n ".join(encoded_words(name))
     return f"{name}\r\n <{email}>"
-
-
-def encoded(text: str) -> str:
-    """A header value in ASCII: as it is, or as encoded-words, folded (RFC 2047)."""
-    if text.isascii() and len(text) <= 2 * _WORD_BYTES and "=?" not in text:
-        return text
-    words, word = [], b""
-    for character in text:
-        raw = character.encode("utf-8", "replace")
-        if len(word) + len(raw) > _WORD_BYTES:
-            words.append(word)
-            word = b""
-        word += raw
-    words.append(word)
-    return "\r\n ".join(
-        f"=?utf-8?b?{base64.b64encode(word).decode()}?=" for word in words
-    )
 
 
 def _ways_out(language: str) -> tuple[str, str]:
@@ -197,28 +202,10 @@ def _ways_out(language: str) -> tuple[str, str]:
     )
 
 
-def _with_way_out(text: str, way_out: str) -> list[str]:
-    pieces = placeholders.split(_crlf(text))
-    if "unsubscribe_url" in pieces[1::2]:
-        return pieces
-    return placeholders.split(_crlf(text.rstrip("\r\n") + way_out))
-
-
-def _fill(pieces: list[str], values: Mapping[str, str]) -> str:
-    """Joins what `placeholders.split` cut: the odd places are names."""
-    if len(pieces) == 1:
-        return pieces[0]
-    return "".join(
-        values[piece] if index % 2 else piece for index, piece in enumerate(pieces)
-    )
-
-
-def _part(subtype: str, text: str) -> str:
-    body = base64.encodebytes(text.encode("utf-8", "replace")).decode()
-    return (
-        f'Content-Type: text/{subtype}; charset="utf-8"\r\n'
-        "Content-Transfer-Encoding: base64\r\n\r\n" + body.replace("\n", "\r\n")
-    )
+def _with_way_out(text: str, way_out: str) -> str:
+    if "unsubscribe_url" in placeholders.split(text)[1::2]:
+        return _crlf(text)
+    return _crlf(text.rstrip("\r\n") + way_out)
 
 
 def _crlf(text: str) -> str:

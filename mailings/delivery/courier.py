@@ -13,14 +13,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import copy_context
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from mailings.delivery.clock import clock
 from mailings.delivery.journal import Journal, Result
 from mailings.delivery.refusals import Refusals
 from mailings.delivery.replies import Outcome, Phase, Verdict, outcome
 from mailings.delivery.smtp import Connection, Failed, Letter, Server
-from mailings.delivery.tray import Tray
+from mailings.delivery.tray import Takings, Tray
 
 logger = logging.getLogger(__name__)
 
@@ -31,21 +31,6 @@ _PAUSE_AFTER_FAILURE = 0.5  # seconds until the same connection is tried again
 
 class NotBegun(Exception):
     """The body may not leave: the lease is lost, or the journal can't be written."""
-
-
-@dataclass(slots=True)
-class Takings:
-    """What happened since the last look."""
-
-    results: list[Result] = field(default_factory=list)
-    troubles: list[Outcome] = field(default_factory=list)  # SERVER or ACCOUNT
-    # Run -> how its message is refused. The run waits until `let_go_on`.
-    refusals: dict[int, Outcome] = field(default_factory=dict)
-
-
-def clock() -> float:
-    """Seconds that go on while the machine or the process sleeps."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class Courier:
@@ -66,6 +51,7 @@ class Courier:
         batch: int,
         rests: Sequence[float],
         is_probe: bool = False,
+        pipelining: bool = True,
     ) -> None:
         """
         `rests` are the seconds until a connection that was given up is tried again,
@@ -75,6 +61,7 @@ class Courier:
         self._journal = journal
         self._timeouts = timeouts
         self._batch = batch
+        self._pipelining = pipelining
         self._rests = rests
         self._is_probe = is_probe
         self._tray = Tray()
@@ -190,14 +177,17 @@ class Courier:
         connection: Connection | None = None
         proven = False  # has served since it was opened, or since it last failed
         rests = 0
+        ahead: list[Letter] = []  # one at most: taken, as its envelope has left
         try:
-            while (letter := await self._next_letter()) is not None:
+            while (letter := await self._next_letter(ahead)) is not None:
                 connection = await _if_usable(connection)
                 try:
                     if connection is None:
-                        connection = await Connection.open(self._server, self._timeouts)
+                        connection = await Connection.open(
+                            self._server, self._timeouts, pipelining=self._pipelining
+                        )
                         self._let_others_in()
-                    await self._hand_over(letter, connection)
+                    await self._hand_over(letter, connection, ahead)
                     proven, rests = True, 0
                 except Failed as failure:
                     self._give_back(letter)
@@ -218,24 +208,38 @@ class Courier:
                 if self.failure:
                     return
         finally:
+            for letter in ahead:
+                self._give_back(letter)
             self._leave()
             if connection is not None:
                 await connection.close()
 
-    async def _next_letter(self) -> Letter | None:
+    async def _next_letter(self, ahead: list[Letter]) -> Letter | None:
+        if ahead:
+            return ahead.pop()
         while not (self._closing or self.failure):
             if not self._tray.backlog:
                 self._ready.clear()
                 await self._ready.wait()
             elif clock() >= self._lease_until:
                 await asyncio.sleep(0.05)  # until the lease is renewed
-            elif letter := self._tray.take():
-                if self._tray.backlog <= self._seats:
-                    self._news.set()  # time to claim more
+            elif letter := self._take():
                 return letter
         return None
 
-    async def _hand_over(self, letter: Letter, connection: Connection) -> None:
+    def _take(self, *, leave: int = 0) -> Letter | None:
+        """A letter into this seat's hand, if there are more than `leave`."""
+        if self._tray.backlog <= leave or clock() >= self._lease_until:
+            return None
+        letter = self._tray.take()
+        if self._tray.backlog in (self._batch // 2, 2 * self._seats):
+            self._news.set()  # time to claim more
+        return letter
+
+    async def _hand_over(
+        self, letter: Letter, connection: Connection, ahead: list[Letter]
+    ) -> None:
+        """`ahead` gets the letter that the connection's next words were about."""
         started_at, begun = datetime.now(UTC), time.monotonic()
 
         def before_body() -> None:
@@ -249,7 +253,18 @@ class Courier:
                 raise NotBegun("The lease has run out.")
             self._handed_over.add(letter.delivery_id)
 
-        exchange = await connection.send(letter, before_body=before_body)
+        def following() -> Letter | None:
+            # The last ones are for who has none: nobody waits beside an idle seat.
+            is_over = self._closing or self.failure
+            if not is_over and (then := self._take(leave=self._seats)):
+                ahead.append(then)
+            return ahead[0] if ahead else None
+
+        exchange = await connection.send(
+            letter, before_body=before_body, following=following
+        )
+        if connection.out_of_step:
+            self._pipelining = False  # for connections that are opened from now on
         verdict = outcome(exchange)
         if not verdict.is_attempt:
             verdict = self._blame(letter, verdict) or verdict

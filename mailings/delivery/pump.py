@@ -17,8 +17,9 @@ from django.utils import timezone
 
 from mailings.delivery import circuit, identity, journal, outage
 from mailings.delivery.claim import Claim, claim, renew, take_lease
+from mailings.delivery.clock import clock
 from mailings.delivery.compose import Composer, NotComposed, Text
-from mailings.delivery.courier import Courier, Takings, clock
+from mailings.delivery.courier import Courier
 from mailings.delivery.holdings import Holdings
 from mailings.delivery.journal import Journal, Result
 from mailings.delivery.pausing import pause_if_refused
@@ -28,6 +29,7 @@ from mailings.delivery.replies import Outcome
 from mailings.delivery.server import configured_server, fingerprint
 from mailings.delivery.smtp import Letter, Server
 from mailings.delivery.suppress import claimed_though_suppressed
+from mailings.delivery.tray import Takings
 from mailings.models import Lease, Run
 from mailsvc import logs
 
@@ -115,6 +117,7 @@ def pump(
             batch=settings.DELIVERY["batch"],
             rests=settings.DELIVERY["rests"],
             is_probe=admitted == 1,
+            pipelining=settings.DELIVERY["pipelining"],
         )
         pumping = Pump(lease, own, courier, server, runs=runs, on_progress=on_progress)
         pumping.run(stop=stop, deadline=None if budget is None else clock() + budget)
@@ -139,7 +142,8 @@ class Pump:
         self._server_is_well = False
         self._claiming = self._planning = True
         self._is_dry = False  # nothing was due at the last claim
-        self._claimed_at = self._nothing_due_until = self._look_at = 0.0
+        self._claimed_at = clock()
+        self._nothing_due_until = self._look_at = 0.0
         self._size = 4 * settings.DELIVERY["connections"]
 
     def run(self, *, stop: Callable[[], bool], deadline: float | None) -> None:
@@ -189,8 +193,8 @@ class Pump:
         """Plans, claims, sends and records a little; false when all is done."""
         self._look_around()
         if self._claiming:
+            self._claim()  # first: planning takes longer than a claim lasts
             self._plan()
-            self._claim()
         else:  # a connection may have handed a letter back meanwhile
             self._recall(lambda letter: True)
         self._take_in(self.courier.collect(_COMMIT_EVERY if self._is_busy else 0))
@@ -211,16 +215,19 @@ class Pump:
         self._planning = False
         until = clock() + _PLAN_FOR
         for run_id in runs.order_by("pk").values_list("pk", flat=True):
-            self._nothing_due_until = 0.0
+            self._nothing_due_until, self._is_dry = 0.0, False
             self._planning |= expand(run_id, timezone.now())
             if clock() >= until:  # the lease, and what is sent already, can't wait
                 self._planning = True
                 break
 
     def _claim(self) -> None:
-        """Keeps the courier supplied with what it sends in a second or two."""
+        """
+        Keeps the courier supplied with what it sends in a second or two: while one
+        batch is on its way into the database, another one is on its way out.
+        """
         now = clock()
-        if self.courier.backlog > self._size // 2 or now < self._nothing_due_until:
+        if self.courier.backlog > self._size or now < self._nothing_due_until:
             return
         if now - self._claimed_at < 1:
             self._size = min(2 * self._size, settings.DELIVERY["batch"])

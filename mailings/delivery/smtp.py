@@ -15,18 +15,23 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from mailings.delivery.pipelining import answers, envelope, group
 from mailings.delivery.replies import (
-    BYTES_LIMIT,
     Exchange,
     Garbled,
     Phase,
     Reply,
-    take_reply,
 )
+from mailings.delivery.wire import Wire
 
 # What can go wrong with a host name, a socket, TLS or the peer's bytes. UnicodeError:
 # a host label that is empty or too long; ValueError covers it and certificate errors.
 _TROUBLES = (OSError, ValueError, Garbled)
+_ENVELOPE_TIMEOUTS = {
+    Phase.MAIL: "envelope",
+    Phase.RCPT: "envelope",
+    Phase.DATA: "data",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,120 +69,50 @@ class Failed(Exception):
         self.exchange = exchange
 
 
-class _Wire(asyncio.Protocol):
-    """Bytes in, replies out; knows whether all that was written has left."""
-
-    def __init__(self) -> None:
-        self.transport: asyncio.Transport
-        self.buffer = bytearray()
-        self.lost = ""
-        self._flushed = True
-        self._waiter: asyncio.Future[None] | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - for mypy
-        self.transport = transport
-        # pause_writing shall tell that something has not left yet. Over TLS a mark of
-        # 0 makes asyncio say so at every second write, even when all has left.
-        is_encrypted = transport.get_extra_info("ssl_object") is not None
-        transport.set_write_buffer_limits(high=1 if is_encrypted else 0, low=0)
-        self._flushed = True
-
-    def data_received(self, data: bytes) -> None:
-        self.buffer += data
-        if len(self.buffer) > 2 * BYTES_LIMIT:  # nobody reads that much
-            self.lost = "The server does not stop talking."
-            self.transport.abort()
-        self._wake()
-
-    def eof_received(self) -> bool:
-        self.lost = self.lost or "The server closed the connection."
-        self._wake()
-        return False
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.lost = self.lost or (
-            f"The connection broke: {exc}"
-            if exc
-            else "The server closed the connection."
-        )
-        self._wake()
-
-    def pause_writing(self) -> None:
-        self._flushed = False
-
-    def resume_writing(self) -> None:
-        self._flushed = True
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    async def _something_happens(self) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-
-    async def reply(self, seconds: float) -> Reply:
-        """The next reply, whole, within `seconds`."""
-        reply = take_reply(self.buffer)
-        if reply is not None:
-            return reply
-        async with asyncio.timeout(seconds):
-            while True:
-                if self.lost:
-                    raise ConnectionError(self.lost)
-                await self._something_happens()
-                reply = take_reply(self.buffer)
-                if reply is not None:
-                    return reply
-
-    async def flush(self, seconds: float) -> bool:
-        """
-        Waits until everything written has left this process. False: the server has
-        begun to talk before that.
-        """
-        if self._flushed:
-            return True
-        async with asyncio.timeout(seconds):
-            while not self._flushed:
-                if self.buffer:
-                    return False
-                if self.lost:
-                    raise ConnectionError(self.lost)
-                await self._something_happens()
-        return True
-
-
 class Connection:
     """An open, greeted (and if need be encrypted and logged-in) connection."""
 
     def __init__(
-        self, wire: _Wire, server: Server, timeouts: Mapping[str, float]
+        self,
+        wire: Wire,
+        server: Server,
+        timeouts: Mapping[str, float],
+        *,
+        pipelining: bool,
     ) -> None:
         self._wire = wire
         self._server = server
         self._timeouts = timeouts
         self._broken = False
         self._extensions: dict[str, str] = {}
+        self._pipelining = pipelining
+        self._ahead: Letter | None = None  # its envelope is under way
+        self.out_of_step = False  # the server says PIPELINING, and can't do it
 
     @classmethod
-    async def open(cls, server: Server, timeouts: Mapping[str, float]) -> "Connection":
-        """Connects and says hello. Raises Failed, with the phase and the reply."""
+    async def open(
+        cls,
+        server: Server,
+        timeouts: Mapping[str, float],
+        *,
+        pipelining: bool = True,
+    ) -> "Connection":
+        """
+        Connects and says hello. Raises Failed, with the phase and the reply.
+
+        `pipelining` is made use of if the server announces it (RFC 2920).
+        """
         phase = Phase.CONNECT
-        wire: _Wire | None = None
+        wire: Wire | None = None
         try:
             async with asyncio.timeout(timeouts["connect"]):
                 _, wire = await asyncio.get_running_loop().create_connection(
-                    _Wire,
+                    Wire,
                     server.host,
                     server.port,
                     ssl=ssl.create_default_context() if server.implicit_tls else None,
                 )
-            connection = cls(wire, server, timeouts)
+            connection = cls(wire, server, timeouts, pipelining=pipelining)
             for phase, step in connection._opening():  # noqa: B007 - told on failure
                 await step()
         except Failed:
@@ -255,18 +190,29 @@ class Connection:
         while the connection was idle, makes it stale.
         """
         wire = self._wire
-        return not (self._broken or wire.lost or wire.buffer)
+        surplus = wire.buffer and self._ahead is None
+        return not (self._broken or wire.lost or surplus)
 
     async def send(
-        self, letter: Letter, *, before_body: Callable[[], None]
+        self,
+        letter: Letter,
+        *,
+        before_body: Callable[[], None],
+        following: Callable[[], Letter | None] = lambda: None,
     ) -> Exchange:
         """
-        Hands one letter over, in lock-step.
+        Hands one letter over.
 
         `before_body` is called when the server waits for the body and nothing of it
         has left; what it raises ends the connection. For what the server or the
         network does, nothing is raised.
+
+        `following` is asked when the body has left, if the server knows PIPELINING,
+        for the letter that will be sent next over this connection: its envelope, and
+        no more than that, leaves at once.
         """
+        if self._ahead not in (None, letter):
+            raise RuntimeError("The envelope of another letter is under way.")
         refusal = await self._envelope(letter)
         if refusal is not None:
             return refusal
@@ -275,24 +221,24 @@ class Connection:
         except BaseException:
             self._broken = True
             raise
-        return await self._body(letter)
+        return await self._body(letter, following)
+
+    @property
+    def _pipelines(self) -> bool:
+        return self._pipelining and "PIPELINING" in self._extensions
 
     async def _envelope(self, letter: Letter) -> Exchange | None:
         """MAIL, RCPT, DATA. None if the server waits for the body."""
         too_large = self._too_large(letter)
         if too_large:
             return Exchange(Phase.SIZE, trouble=too_large)
+        if self._pipelines:
+            return await self._group(letter)
         phase = Phase.MAIL
         try:
-            for phase, command, ok in (
-                (Phase.MAIL, f"MAIL FROM:<{letter.sender}>", 2),
-                (Phase.RCPT, f"RCPT TO:<{letter.recipient}>", 2),
-                (Phase.DATA, "DATA", 3),
-            ):
-                reply = await self._command(
-                    command, "data" if phase is Phase.DATA else "envelope"
-                )
-                if reply.code // 100 != ok:
+            for phase, command, good in envelope(letter.sender, letter.recipient):
+                reply = await self._command(command, _ENVELOPE_TIMEOUTS[phase])
+                if reply.code // 100 != good:
                     await self._reset(phase, reply)
                     return Exchange(phase, reply)
         except _TROUBLES as error:
@@ -300,13 +246,51 @@ class Connection:
             return Exchange(phase, trouble=_in_words(error, self._server))
         return None
 
-    async def _body(self, letter: Letter) -> Exchange:
+    async def _group(self, letter: Letter) -> Exchange | None:
+        """The same in one flight, which may have left already."""
+        if self._ahead is None:
+            self._announce(letter)
+        self._ahead = None
+        found = await answers(
+            lambda phase: self._wire.reply(self._timeouts[_ENVELOPE_TIMEOUTS[phase]]),
+            lambda error: _in_words(error, self._server),
+            _TROUBLES,
+        )
+        self.out_of_step |= found.out_of_step
+        self._broken |= found.broken
+        refusal = found.refusal
+        if refusal is None or self._broken:
+            return refusal
+        if found.wants_body:
+            await self._end_empty()
+        elif refusal.reply is not None:
+            await self._reset(refusal.phase, refusal.reply)
+        return refusal
+
+    def _announce(self, letter: Letter) -> None:
+        if self._too_large(letter):  # it will be said so when its turn comes
+            return
+        self._wire.transport.write(group(letter.sender, letter.recipient))
+        self._ahead = letter
+
+    async def _end_empty(self) -> None:
+        """A lone dot, for a server that wants a body for nobody (RFC 2920 3.1)."""
+        try:
+            await self._command(".", "dot")
+        except _TROUBLES:
+            self._broken = True
+
+    async def _body(
+        self, letter: Letter, following: Callable[[], Letter | None]
+    ) -> Exchange:
         handed_over = False
         try:
             if self._wire.buffer:  # it would be taken for the reply to the dot
                 raise Garbled("The server replied to something that was not said.")
             self._wire.transport.write(letter.content + b".\r\n")
             handed_over = await self._wire.flush(self._timeouts["body"])
+            if handed_over and self._pipelines and (then := following()) is not None:
+                self._announce(then)
             reply = await self._wire.reply(self._timeouts["dot"])
             if not handed_over:
                 return self._interrupted(reply)

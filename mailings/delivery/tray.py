@@ -9,8 +9,21 @@ recalled.
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
+from mailings.delivery.journal import Result
+from mailings.delivery.replies import Outcome
 from mailings.delivery.smtp import Letter
+
+
+@dataclass(slots=True)
+class Takings:
+    """What has come back since the last look."""
+
+    results: list[Result] = field(default_factory=list)
+    troubles: list[Outcome] = field(default_factory=list)  # SERVER or ACCOUNT
+    # Run -> how its message is refused. The run waits until `let_go_on`.
+    refusals: dict[int, Outcome] = field(default_factory=dict)
 
 
 class Tray:

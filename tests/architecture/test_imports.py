@@ -155,6 +155,7 @@ DOORS = {
     "asyncio": {
         "mailings.delivery.smtp": "",
         "mailings.delivery.courier": "the event loop; opens nothing itself",
+        "mailings.delivery.wire": "the protocol of a connection that smtp opens",
         "mailsvc.management.commands.mailcatcher": "aiosmtpd runs in one",
     },
     "aiosmtpd": {"mailsvc.management.commands.mailcatcher": ""},
@@ -170,9 +171,12 @@ NO_DATABASE = (
     "mailings.delivery.courier",
     "mailings.delivery.grounds",
     "mailings.delivery.journal",
+    "mailings.delivery.pipelining",
     "mailings.delivery.replies",
     "mailings.delivery.retry",
+    "mailings.delivery.skeleton",
     "mailings.delivery.smtp",
+    "mailings.delivery.wire",
 )
 # A type of Django's that happens to live there.
 _NOT_THE_DATABASE = {"django.db.models.TextChoices"}

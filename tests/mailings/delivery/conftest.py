@@ -53,6 +53,12 @@ def pump() -> Pump:
     return run
 
 
+@pytest.fixture(params=[True, False], ids=["pipelined", "lock_step"])
+def both_modes(request: pytest.FixtureRequest, settings: Any) -> None:
+    """What holds for one way of talking to the server holds for the other."""
+    settings.DELIVERY = {**settings.DELIVERY, "pipelining": request.param}
+
+
 def states(run: Run) -> dict[str, str]:
     """Who is where: e-mail -> state."""
     return dict(run.deliveries.values_list("email", "state"))

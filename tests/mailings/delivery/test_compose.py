@@ -178,6 +178,11 @@ def test_each_recipient_and_each_run_has_an_address_of_its_own() -> None:
     assert made.unsubscribe_url(7) == LINK
 
 
+def test_a_name_that_looks_encoded_is_shown_as_it_was_written() -> None:
+    parsed = read_back(composer(), full_name="=?utf-8?b?QWRtaW4=?=")
+    assert parsed["To"].addresses[0].display_name == "=?utf-8?b?QWRtaW4=?="
+
+
 ANY_TEXT = st.text(st.characters(codec="utf-8"), max_size=200)
 
 

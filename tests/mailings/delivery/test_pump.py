@@ -27,7 +27,7 @@ from tests.support.smtp_script import (
 from tests.support.smtp_server import SmtpServer
 from users.models import User
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("both_modes")]
 
 
 def recipients(server: SmtpServer) -> list[str]:

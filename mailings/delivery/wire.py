@@ -1,0 +1,93 @@
+"""The bytes of one connection: what leaves, and the replies that come."""
+
+import asyncio
+
+from mailings.delivery.replies import BYTES_LIMIT, Reply, take_reply
+
+
+class Wire(asyncio.Protocol):
+    """Bytes in, replies out; knows whether all that was written has left."""
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport
+        self.buffer = bytearray()
+        self.lost = ""
+        self._flushed = True
+        self._waiter: asyncio.Future[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - for mypy
+        self.transport = transport
+        # pause_writing shall tell that something has not left yet. Over TLS a mark of
+        # 0 makes asyncio say so at every second write, even when all has left.
+        is_encrypted = transport.get_extra_info("ssl_object") is not None
+        transport.set_write_buffer_limits(high=1 if is_encrypted else 0, low=0)
+        self._flushed = True
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        if len(self.buffer) > 2 * BYTES_LIMIT:  # nobody reads that much
+            self.lost = "The server does not stop talking."
+            self.transport.abort()
+        self._wake()
+
+    def eof_received(self) -> bool:
+        self.lost = self.lost or "The server closed the connection."
+        self._wake()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = self.lost or (
+            f"The connection broke: {exc}"
+            if exc
+            else "The server closed the connection."
+        )
+        self._wake()
+
+    def pause_writing(self) -> None:
+        self._flushed = False
+
+    def resume_writing(self) -> None:
+        self._flushed = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def _something_happens(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    async def reply(self, seconds: float) -> Reply:
+        """The next reply, whole, within `seconds`."""
+        reply = take_reply(self.buffer)
+        if reply is not None:
+            return reply
+        async with asyncio.timeout(seconds):
+            while True:
+                if self.lost:
+                    raise ConnectionError(self.lost)
+                await self._something_happens()
+                reply = take_reply(self.buffer)
+                if reply is not None:
+                    return reply
+
+    async def flush(self, seconds: float) -> bool:
+        """
+        Waits until everything written has left this process. False: the server has
+        begun to talk before that.
+        """
+        if self._flushed:
+            return True
+        async with asyncio.timeout(seconds):
+            while not self._flushed:
+                if self.buffer:
+                    return False
+                if self.lost:
+                    raise ConnectionError(self.lost)
+                await self._something_happens()
+        return True
