@@ -13,7 +13,6 @@ attempts by GROUP BY. Exits with 1 if a goal is missed, and says which.
 import argparse
 import json
 import os
-import signal
 import statistics
 import subprocess
 import sys
@@ -277,8 +276,7 @@ def main() -> int:
     if options.measure:
         Path(options.measure).write_text(json.dumps(measure(options)))
         return 0
-    # Asked to stop, it drops and stops what it has made on its way out.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    postgres.stop_cleanly()
     sizes = [options.attempts // 10] if options.grow else []
     try:
         with postgres.server(options.database_url) as server:
