@@ -213,7 +213,7 @@ def test_a_rate_limit(bench: Bench) -> None:
     bench.script(rcpt=limit)
     run = bench.run(40)
     waiting: list[Any] = []
-    for minutes in range(0, 60, 15):
+    for minutes in range(0, 80, 20):  # the third retry is 18 minutes away at the most
         allowance[0] = 10
         bench.pump(after=60 * minutes)
         waiting.append(Delivery.objects.filter(state="deferred").count())
