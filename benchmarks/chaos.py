@@ -78,7 +78,7 @@ class Actor:
             return
         self.process.terminate()
         try:
-            self.process.wait(30)
+            self.process.wait(60)
         except subprocess.TimeoutExpired:
             processes.kill(self.family)
             self.process.wait(10)
@@ -176,8 +176,8 @@ def main() -> int:
         actors = [
             Actor([*MANAGE, *words], env, logs / f"{name}.log")
             for name, words in {
-                "worker-1": ["qcluster", "--grace", "5"],
-                "worker-2": ["qcluster", "--grace", "5"],
+                "worker-1": ["qcluster", "--grace", "20"],
+                "worker-2": ["qcluster", "--grace", "20"],
                 "command": ["send_mailing", "1", "--wait"],
             }.items()
         ]

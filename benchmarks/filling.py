@@ -6,7 +6,7 @@ Each hundred recipients of a run fare alike: _FATES says how.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -96,9 +96,10 @@ def fill(size: Size) -> None:
     with connection.cursor() as cursor:
         for model in (Client, Run, Delivery, Attempt):
             table = model._meta.db_table
+            last = model._default_manager.aggregate(last=models.Max("pk"))["last"]
             cursor.execute(
-                f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id))"
-                f" FROM {table}"
+                "SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)",
+                [table, last or 1],
             )
         cursor.execute("VACUUM ANALYZE")
 
@@ -162,7 +163,7 @@ def _shares(size: Size) -> Iterator[int]:
 def _clients(owners: list[User], largest: int, usual: int) -> None:
     """The first owner, who has the large mailing, has many; the others, some."""
     key = 0
-    columns = ("id", "owner_id", "email", "full_name", "comment", "created_at")
+    columns = "id owner_id email full_name comment created_at"
     with _Copy(Client, columns) as copy:
         for place, owner in enumerate(owners):
             for number in range(usual if place else largest):
@@ -174,9 +175,7 @@ def _clients(owners: list[User], largest: int, usual: int) -> None:
 def _write_runs(mailings: list[Mailing], shares: list[int]) -> None:
     """Deliveries and attempts by COPY; what is counted of them, by the ORM."""
     first_client = dict(
-        Client.objects.order_by()
-        .values_list("owner")
-        .annotate(first=models.Min("pk"))
+        Client.objects.order_by().values_list("owner").annotate(first=models.Min("pk"))
     )
     of_each = len(shares) // len(mailings)
     runs: list[Run] = []
@@ -231,13 +230,13 @@ class _Rows:
         self.delivery = self.attempt = 0
         self.deliveries = _Copy(
             Delivery,
-            ("id", "run_id", "client_id", "email", "full_name", "state", "reason")
-            + ("attempt_count", "due_at", "lease_id"),
+            "id run_id client_id email full_name state reason attempt_count due_at"
+            " lease_id",
         )
         self.attempts = _Copy(
             Attempt,
-            ("id", "delivery_id", "run_id", "number", "started_at", "duration_ms")
-            + ("outcome", "phase", "code", "enhanced_code", "reply"),
+            "id delivery_id run_id number started_at duration_ms outcome phase code"
+            " enhanced_code reply",
         )
         return self
 
@@ -329,8 +328,10 @@ class _Copy:
 
     _AT_ONCE = 50_000
 
-    def __init__(self, model: type[models.Model], columns: Iterable[str]) -> None:
-        self.sql = f"COPY {model._meta.db_table} ({', '.join(columns)}) FROM STDIN"
+    def __init__(self, model: type[models.Model], columns: str) -> None:
+        self.sql = (
+            f"COPY {model._meta.db_table} ({', '.join(columns.split())}) FROM STDIN"
+        )
         self.lines: list[str] = []
 
     def __enter__(self) -> "_Copy":

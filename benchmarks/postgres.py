@@ -125,4 +125,3 @@ def _program(name: str) -> str:
             " DATABASE_URL or --database-url."
         )
     return found or str(places[-1])
-

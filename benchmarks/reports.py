@@ -13,13 +13,14 @@ attempts by GROUP BY. Exits with 1 if a goal is missed, and says which.
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -195,7 +196,9 @@ def all_pages() -> Iterator[Page]:
     overview = "/reports/"
     yield Page("overview, manager", manager, overview)
     yield Page("  sorted by refused", manager, f"{overview}?sort=-sum_refused")
-    yield Page("  running, by success", manager, f"{overview}?status=running&sort=success")
+    yield Page(
+        "  running, by success", manager, f"{overview}?status=running&sort=success"
+    )
     yield Page("  one owner's", manager, f"{overview}?owner=owner7@")
     yield Page("  of one day", manager, f"{overview}?since={day}&until={day}")
     yield Page("overview, owner", owner, overview)
@@ -274,6 +277,8 @@ def main() -> int:
     if options.measure:
         Path(options.measure).write_text(json.dumps(measure(options)))
         return 0
+    # Asked to stop, it drops and stops what it has made on its way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sizes = [options.attempts // 10] if options.grow else []
     try:
         with postgres.server(options.database_url) as server:
@@ -345,10 +350,12 @@ def in_a_process(
 def surroundings(
     options: argparse.Namespace, server: str
 ) -> Iterator[tuple[Path, dict[str, str]]]:
-    """A directory, a database and a cache that nobody else uses."""
+    """A directory, a database and a cache of one's own; SQLite if no server."""
     with (
         tempfile.TemporaryDirectory(prefix="mailsvc-benchmark-") as name,
-        postgres.database(server) as url,
+        postgres.database(server)
+        if server
+        else nullcontext(f"sqlite:///{name}/db.sqlite3") as url,
     ):
         cache = options.cache_url
         sign = "&" if "?" in cache else "?"

@@ -36,6 +36,9 @@ class BadgesColumn(tables.Column):  # type: ignore[misc]
     def render(self, record: Any) -> str:
         return format_html_join(" ", "{}", ((badge,) for badge in badges.of(record)))
 
+    def value(self, record: Any) -> str:
+        return " ".join(str(badge) for badge in badges.of(record))
+
 
 class NameColumn(tables.Column):  # type: ignore[misc]
     """What the row is called, a link; whose it is, or with how many it is shared."""
@@ -279,8 +282,11 @@ class DeliveryTable(BaseTable):
         empty_text = _("No deliveries here.")
 
     def render_due_at(self, record: Delivery) -> str:
+        return TimeColumn().render(self.value_due_at(record))
+
+    def value_due_at(self, record: Delivery) -> datetime | None:
         """When it is tried; what is final is not tried any more."""
-        return TimeColumn().render(record.due_at if record.is_open else None)
+        return record.due_at if record.is_open else None
 
     def render_last_reply(self, record: Any) -> str:
         reply = self.value_last_reply(record) or "—"

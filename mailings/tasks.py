@@ -24,9 +24,8 @@ def pump() -> None:
     if not delivery.seat_is_free(now):
         return
     report = delivery.pump(stop=shutdown.requested, budget=settings.DELIVERY["budget"])
-    # While the server is down the sweep asks again, once a minute.
-    is_well = report.server_error is None and not report.objection
-    lifecycle.settle(timezone.now(), go_on=is_well)
+    # While the server is down, or a disk is full, the sweep asks again, once a minute.
+    lifecycle.settle(timezone.now(), go_on=not report.trouble)
 
 
 def sweep() -> None:

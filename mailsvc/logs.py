@@ -69,7 +69,7 @@ def _request_of(record: logging.LogRecord) -> RequestContext | None:
 
 
 def _fields_of(record: logging.LogRecord) -> dict[str, object]:
-    known = _about.get() | vars(record)
+    known = {**_about.get(), **vars(record)}
     return {name: known[name] for name in FIELDS if known.get(name) is not None}
 
 

@@ -1,10 +1,12 @@
 """
-The rows of a table as HTML. The package's own way studies the signature of a function
-and runs a template for every cell; here each column is looked at once per table.
+The rows of a table, as HTML and as values for a file.
+
+The package's own way studies the signature of a function and runs a template for every
+cell; here each column is looked at once per table.
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -14,57 +16,75 @@ from django.db.models import Model
 from django.utils.formats import localize
 from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.timezone import template_localtime
+from django.utils.timezone import (  # type: ignore[attr-defined]
+    template_localtime,
+)
 
 _NOT_THERE = (AttributeError, LookupError, TypeError, ValueError, ObjectDoesNotExist)
 _ARGUMENTS = ("value", "record", "column", "bound_column", "bound_row", "table")
 
 
 class _Column(NamedTuple):
-    """`read` takes the value off a record, `render` makes of it what is shown."""
+    """`read` takes the value off a record, `make` makes of it what goes into a cell."""
 
     bound: Any
     begin: str
     read: Callable[[Any], Any]
-    render: Callable[..., Any]
+    make: Callable[..., Any]
     wanted: tuple[str, ...]
 
 
 def body(table: Any) -> SafeString:
     """The <tr> of the rows on this page; what they show is what the package shows."""
-    columns: list[_Column] | None = None
+    columns: list[_Column] = []
     lines: list[str] = []
     for row in table.paginated_rows:
-        columns = columns or [_column(each, row.record) for each in table.columns]
+        columns = columns or [
+            _column(each, each.render, row.record) for each in table.columns
+        ]
         lines.append("<tr>")
-        lines.extend(_cells(columns, row, table))
+        lines.extend(_shown_cell(column, row, table) for column in columns)
         lines.append("</tr>")
     return mark_safe("".join(lines))  # noqa: S308 - every cell is escaped
 
 
-def _cells(columns: Iterable[_Column], row: Any, table: Any) -> Iterator[str]:
-    for column in columns:
-        bound = column.bound
-        value = column.read(row.record)
-        if value in bound.column.empty_values:
-            yield f"{column.begin}{_shown(bound.default)}</td>"
-            continue
-        possible = (value, row.record, bound.column, bound, row, table)
-        given = dict(zip(_ARGUMENTS, possible, strict=True))
-        content = column.render(**{name: given[name] for name in column.wanted})
-        if bound.link:
-            content = bound.link(content, **given)
-        yield f"{column.begin}{_shown(content)}</td>"
+def values(table: Any) -> Iterator[list[Any]]:
+    """The headings, and then every row of the table, as the package gives them."""
+    bound = [
+        each for each in table.columns.iterall() if not each.column.exclude_from_export
+    ]
+    yield [str(each.header) for each in bound]
+    columns: list[_Column] = []
+    for row in table.rows:
+        columns = columns or [_column(each, each.value, row.record) for each in bound]
+        yield [_made(column, row, table, default=None) for column in columns]
 
 
-def _column(bound: Any, record: Any) -> _Column:
+def _shown_cell(column: _Column, row: Any, table: Any) -> str:
+    content = _made(column, row, table, default=column.bound.default, link=True)
+    return f"{column.begin}{_shown(content)}</td>"
+
+
+def _made(
+    column: _Column, row: Any, table: Any, *, default: Any, link: bool = False
+) -> Any:
+    bound, value = column.bound, column.read(row.record)
+    if value in bound.column.empty_values:
+        return default
+    possible = (value, row.record, bound.column, bound, row, table)
+    given = dict(zip(_ARGUMENTS, possible, strict=True))
+    made = column.make(**{name: given[name] for name in column.wanted})
+    return bound.link(made, **given) if link and bound.link else made
+
+
+def _column(bound: Any, make: Any, record: Any) -> _Column:
     attributes = bound.attrs["td"].as_html()
     return _Column(
         bound,
         f"<td {attributes}>" if attributes else "<td>",
         _reader(bound, record),
-        bound.render,
-        _wanted(getattr(bound.render, "__func__", bound.render)),
+        make,
+        _wanted(getattr(make, "__func__", make)),
     )
 
 
@@ -94,6 +114,8 @@ def _followed(accessor: Any, row: Any) -> Any:
 def _wanted(function: Callable[..., Any]) -> tuple[str, ...]:
     """Which of the arguments that a cell can give the function takes."""
     taken: Mapping[str, inspect.Parameter] = inspect.signature(function).parameters
+    if any(each.kind is each.VAR_KEYWORD for each in taken.values()):
+        return _ARGUMENTS
     return tuple(name for name in _ARGUMENTS if name in taken)
 
 

@@ -1,5 +1,6 @@
 """What all tables share: page sizes, a total order, columns for times and actions."""
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import django_tables2
@@ -81,6 +82,10 @@ class BaseTable(django_tables2.Table):  # type: ignore[misc]
     def body(self) -> SafeString:
         """The rows, for the template."""
         return table_body.body(self)
+
+    def as_values(self) -> Iterator[list[Any]]:
+        """The headings and all rows, for a file."""
+        return table_body.values(self)
 
 
 class BoundedTable(BaseTable):

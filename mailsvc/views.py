@@ -57,7 +57,7 @@ class TablePage(SingleTableMixin, FilterView):  # type: ignore[misc]
         if self.is_export and "If-None-Match" in request.headers:
             tag = self.export_tag()
             unchanged = tag and get_conditional_response(request, etag=tag)
-            if unchanged:
+            if tag and unchanged:
                 unchanged["ETag"] = tag
                 unchanged["Cache-Control"] = "private, no-cache"
                 return unchanged

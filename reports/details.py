@@ -119,8 +119,8 @@ class AttemptLogTable(BoundedTable):
     outcome = BadgesColumn()
     code = NumberColumn(order_by=("code", "enhanced_code"))
     number = NumberColumn()
-    duration_ms = NumberColumn()
     # In the file alone; on the page the reply begins with the enhanced code.
+    duration_ms = NumberColumn(visible=False)
     full_name = tables.Column(
         accessor="delivery__full_name", verbose_name=_("Full name"), visible=False
     )
@@ -151,7 +151,7 @@ class MailingAttemptTable(AttemptLogTable):
     )
 
     class Meta(AttemptLogTable.Meta):
-        sequence = ("started_at", "run", "...")
+        sequence = ("started_at", "email", "full_name", "run", "...")
 
 
 class RecipientTable(BoundedTable, DeliveryTable):

@@ -39,7 +39,9 @@ def readiness(now: datetime) -> dict[str, Fact]:
     """Name -> fact, in English: programs read it."""
     facts = {"cache": Fact(cache.is_up(), "")}
     try:
-        state, overdue = condition(now), oldest_overdue(now)
+        state = condition(now)
+        # While sending is held no run is begun, and none is missed.
+        overdue = 0.0 if state.held else oldest_overdue(now)
     except Error as error:
         return {"database": Fact(is_well=False, words=type(error).__name__)} | facts
     last = state.worker.since.isoformat(timespec="seconds") if state.worker else "never"
@@ -144,7 +146,7 @@ def _of_condition(state: Condition) -> Iterator[Metric]:
 def _of_runs() -> Iterator[Metric]:
     """From the books of the runs under way."""
     sums = {f"sum_{state}": Sum(state, default=0) for state in OPEN_STATES}
-    rows = Run.objects.unfinished().order_by().values("state")
+    rows: Any = Run.objects.unfinished().order_by().values("state")
     found = {row["state"]: row for row in rows.annotate(runs=Count("pk"), **sums)}
     queue = GaugeMetricFamily(
         "mailsvc_queue_deliveries",

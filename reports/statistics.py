@@ -4,8 +4,9 @@ statistics of `mailings.models.statistics`, never the attempts.
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from django.db.models import Max, Min, QuerySet, Sum
@@ -13,6 +14,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 
 from mailings.models import Attempt, Delivery, EndCount, PeriodCount, ReplyCount, Run
+from mailings.models.statistics import PERIOD
 from reports.reasons import Reason, of_reply
 
 OUTCOMES = ("accepted", "refused", "deferred", "unknown")
@@ -43,10 +45,16 @@ class Span:
     last: datetime
     attempts: int
 
-    @property
-    def per_minute(self) -> float | None:
-        """None if it was too short to say."""
-        seconds = (self.last - self.first).total_seconds()
+    def per_minute(self, periods: Iterable[datetime]) -> float | None:
+        """
+        In the `periods` that had attempts: not while a run waits for its retries. None
+        if it was too short to say.
+        """
+        times = [
+            min(self.last, begin + PERIOD) - max(self.first, begin)
+            for begin in (period.astimezone(UTC) for period in periods)
+        ]
+        seconds = sum(time.total_seconds() for time in times)
         return round(60 * self.attempts / seconds, 1) if seconds >= 1 else None
 
 

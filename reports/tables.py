@@ -148,8 +148,8 @@ class OverviewTable(BaseTable):
         fields = ("title", "owner", "status")
         sequence = (
             *("title", "owner", "status", "success", "sum_accepted", "sum_planned"),
-            *("sum_refused", "sum_unknown", "sum_waiting", "sum_attempts"),
-            *("run_count", "last_run", "next_run"),
+            *("sum_refused", "sum_unknown", "sum_waiting", "last_run", "next_run"),
+            *("sum_attempts", "run_count"),
         )
         attrs = {"class": "table table-hover align-middle mb-2 ledger"}
         empty_text = _("No mailings here.")

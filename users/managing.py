@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib.auth.models import Group
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
@@ -18,6 +18,7 @@ from users.models import AuditEntry, User
 
 _REASON_LENGTH = 500
 _POWERS = ("is_staff", "is_superuser")
+_ADMINISTRATORS = Q(is_superuser=True, is_staff=True, is_active=True)
 
 
 @transaction.atomic
@@ -74,12 +75,12 @@ def delete_user(user: User, *, by: User, reason: str) -> None:
     The row stays without a name, for the history that refers to it. What the user owns
     is the business of `mailings.departure`. Raises NotAllowed.
     """
+    user = _locked(user)
     require_power(by, user)
     if not reason.strip():
         raise NotAllowed(_("Say why the user is deleted."))
     if user.is_superuser:
         _require_another_administrator(user)
-    user = User.objects.existing().select_for_update().get(pk=user.pk)
     words = f"{user.email}: {reason.strip()}"[:_REASON_LENGTH]
     audit.record(AuditEntry.Action.USER_DELETED, by=by, on=user, reason=words)
     user.email, user.full_name = f"deleted-{user.pk}@deleted.invalid", ""
@@ -102,7 +103,7 @@ def save_on_admin_site(user: User, *, by: User) -> None:
     Saves what an administrator changed of a user's fields on the admin site, where
     every field but roles may be changed. Raises NotAllowed.
     """
-    before = User.objects.existing().select_for_update().get(pk=user.pk)
+    before = _locked(user)
     require_right_to_powers(user, by=by)
     changed = {
         name: getattr(user, name)
@@ -134,7 +135,7 @@ def require_right_to_powers(user: User, *, by: User) -> None:
 
     Holds the lock on all administrators until the end of the transaction.
     """
-    before = User.objects.get(pk=user.pk)
+    before = _locked(user)
     if all(getattr(user, name) == getattr(before, name) for name in _POWERS):
         return
     if not by.is_superuser:
@@ -196,13 +197,20 @@ def _change(user: User, name: str, value: object) -> str:
     return f"{_label(name)}: {getattr(user, name) or '—'} → {value or '—'}"
 
 
+def _locked(user: User) -> User:
+    """
+    The user as it is now, locked together with all administrators: two of them that
+    remove each other at once do not both succeed, nor wait for each other for ever.
+    """
+    rows = User.objects.existing().filter(Q(pk=user.pk) | _ADMINISTRATORS)
+    locked = {each.pk: each for each in rows.select_for_update().order_by("pk")}
+    if user.pk not in locked:
+        raise User.DoesNotExist
+    return locked[user.pk]
+
+
 def _require_another_administrator(user: User) -> None:
-    """Locks them all: two that delete each other at once do not both succeed."""
-    administrators = User.objects.filter(
-        is_superuser=True, is_staff=True, is_active=True
-    )
-    locked = administrators.select_for_update().order_by("pk")
-    if not {each.pk for each in locked} - {user.pk}:
+    if not User.objects.filter(_ADMINISTRATORS).exclude(pk=user.pk).exists():
         raise NotAllowed(_("The last administrator can't be removed."))
 
 

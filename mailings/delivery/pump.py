@@ -50,6 +50,7 @@ class PumpReport:
     unknown: int = 0
     server_error: str | None = None  # why it gave up, in the server's words
     objection: str = ""  # why nothing may be sent from here
+    failure: str = ""  # why it gave up, where the server is not to blame
 
     def count(self, result: Result) -> None:
         name = result.outcome.verdict.value
@@ -63,6 +64,15 @@ class PumpReport:
     def attempts(self) -> int:
         return self.accepted + self.refused + self.deferred + self.unknown
 
+    @property
+    def trouble(self) -> str:
+        """Why it gave up, in a sentence; "" if it did not."""
+        if self.objection:
+            return self.objection
+        if self.server_error is not None:
+            return f"The mail server does not take mail: {self.server_error}"
+        return f"Nothing can be sent from here: {self.failure}" if self.failure else ""
+
 
 def pump(
     *,
@@ -75,7 +85,8 @@ def pump(
     Sends what is due now, of `runs` only if given, for `budget` seconds at the most.
 
     Returns when nothing is claimable, or soon after `stop()` turns true, or when the
-    mail server fails (`server_error`) or this host may not send (`objection`).
+    mail server or something here fails, or this host may not send (`server_error`,
+    `failure`, `objection`; `trouble` is the one that is there).
     """
     now = timezone.now()
     if why := identity.objection(now):
@@ -298,9 +309,7 @@ class Pump:
             self._pause_if_refused(run_id, refusal)
             del self._refused[run_id]
         if not self.courier.has_connections:
-            self.report.server_error = (
-                self.report.server_error or self.courier.failure or None
-            )
+            self.report.failure = self.courier.failure
             self._drain()
 
     def _opens_circuit(self, trouble: Outcome) -> bool:

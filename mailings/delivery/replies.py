@@ -159,7 +159,7 @@ def outcome(exchange: Exchange) -> Outcome:
 
 
 def _without_a_reply(exchange: Exchange) -> Verdict:
-    if exchange.phase is Phase.SIZE:  # RFC 1870 6.3: not even tried
+    if exchange.phase is Phase.SIZE:  # RFC 1870: not even tried
         return Verdict.REFUSED
     # Once the dot has left, the server may have taken the message (RFC 1047).
     return Verdict.UNKNOWN if exchange.handed_over else Verdict.SERVER
@@ -227,7 +227,7 @@ _RULES = (
     ),
     _Rule(
         *(_MAIL, _5YZ, _ALL, Verdict.ACCOUNT),
-        "RFC 5321 4.3.2: 550, 552, 553 of the sender; 3.3: says nothing for good",
+        "RFC 5321 4.3.2: 550, 552, 553 of the sender, whoever the mail is for",
     ),
     _Rule(
         *(_RCPT, (530, 535, 538), _ALL, Verdict.ACCOUNT),

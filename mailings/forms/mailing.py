@@ -113,7 +113,7 @@ class MailingForm(OwnedForm):
         return end
 
     def clean_when_unknown(self) -> str:
-        return self.cleaned_data["when_unknown"] or self.instance.when_unknown
+        return str(self.cleaned_data["when_unknown"] or self.instance.when_unknown)
 
     def _unless_unchanged(self, name: str) -> datetime:
         """What was not touched keeps its seconds: the series hangs on its anchor."""

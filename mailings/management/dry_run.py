@@ -82,4 +82,5 @@ def _letter(run: Run, first: _Recipient) -> tuple[str, str]:
         raise CommandError(f"{first.email}: {error}") from error
     message = message_from_bytes(letter.content, policy=policy.default)
     body = message.get_body(("plain",))
-    return message["Subject"], body.get_content().rstrip() if body else ""
+    text = body.get_content() if body else ""
+    return message["Subject"], text.replace("\r\n", "\n").rstrip()

@@ -34,13 +34,12 @@ def readyz(request: HttpRequest) -> HttpResponse:
     is_ready = all(fact.is_well for fact in facts.values())
     status = 200 if is_ready else 503
     if not (_is_trusted(request) or _is_staff(request)):
-        return _word("ready" if is_ready else "not ready", status)
+        return _answered(_word("ready" if is_ready else "not ready", status))
     details: dict[str, Any] = {
         name: {"ok": fact.is_well, "is": fact.words} for name, fact in facts.items()
     }
-    return JsonResponse(
-        {"ready": is_ready, "checks": details, **figures.remarks(now)}, status=status
-    )
+    told = {"ready": is_ready, "checks": details, **figures.remarks(now)}
+    return _answered(JsonResponse(told, status=status))
 
 
 @login_not_required
@@ -53,6 +52,12 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 def _word(word: str, status: int = 200) -> HttpResponse:
     return HttpResponse(f"{word}\n", content_type="text/plain", status=status)
+
+
+def _answered(response: HttpResponse) -> HttpResponse:
+    """Django would put each 503 on the log as an error of ours; it is an answer."""
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
 
 
 def _is_trusted(request: HttpRequest) -> bool:

@@ -25,9 +25,13 @@ class InstallationPage(Permitted, TemplateView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         now = timezone.now()
         prospects = forecast(now)
+        holds = self.user.has_perm("mailings.hold_mailing")
         return super().get_context_data(
             hold=hold(now),
-            prospects=prospects[:SHOWN],
+            prospects=[
+                (each, holds and each.mailing.may_be_held_by(self.user))
+                for each in prospects[:SHOWN]
+            ],
             mailings=len(prospects),
             messages_waiting=sum(each.messages for each in prospects),
             is_cut=len(prospects) > SHOWN,

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any, cast
 
 from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Sum
@@ -11,6 +11,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import get_conditional_response
+from django.utils.functional import cached_property
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.views.generic.detail import BaseDetailView
@@ -84,6 +85,7 @@ class _Report(DetailPage):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         version = self.version()
+        report: str
         if version is None:
             kept, report = None, self._rendered()
         else:
@@ -138,15 +140,15 @@ class MailingReport(_OfMailing, _Report):
         """With the sums of the runs, and what tells whether these may still move."""
         sums = {f"sum_{name}": Sum(f"runs__{name}", default=0) for name in COUNTERS}
         is_open = Q(runs__state__in=[Run.State.PLANNING, Run.State.SENDING])
-        return (
-            super()
-            .get_queryset()
-            .annotate(
+        rows: QuerySet[Any] = super().get_queryset()
+        return cast(
+            "QuerySet[Any]",
+            rows.annotate(
                 **sums,
                 run_count=Count("runs"),
                 open_runs=Count("runs", filter=is_open),
                 last_finished=Max("runs__finished_at"),
-            )
+            ),
         )
 
     def books(self) -> dict[str, Any]:
@@ -181,7 +183,8 @@ class RunReport(_OfRun, _Report):
     def get_queryset(self) -> "QuerySet[Any]":
         changeable = Mailing.objects.changeable_by(self.user)
         may_change = Exists(changeable.filter(pk=OuterRef("mailing")))
-        return super().get_queryset().annotate(may_change=may_change)
+        rows: QuerySet[Any] = super().get_queryset().annotate(may_change=may_change)
+        return rows
 
     def books(self) -> dict[str, Any]:
         books: dict[str, Any] = self.object.ledger()
@@ -191,11 +194,18 @@ class RunReport(_OfRun, _Report):
         version: object | None = self.object.version()
         return version
 
+    @cached_property
+    def periods(self) -> dict[datetime, dict[str, int]]:
+        return statistics.by_period(self.runs())
+
     def series(self) -> Iterable[tuple[date, dict[str, int]]]:
-        return statistics.by_period(self.runs()).items()
+        return self.periods.items()
 
     def _figures(self) -> dict[str, Any]:
-        return super()._figures() | {"run": self.object}
+        figures = super()._figures()
+        span = figures["span"]
+        per_minute = span and span.per_minute(self.periods)
+        return figures | {"run": self.object, "per_minute": per_minute}
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         run = self.object

@@ -20,6 +20,7 @@ def _addresses(owner: User) -> list[str]:
     mailing = recipes.mailing(owner, message=message, lists=[listed], title="News")
     run = recipes.run(mailing, accepted=2, refused=1, deferred=1)
     delivery = Delivery.objects.filter(state="refused").get()
+    gone = recipes.suppression(owner, email=client.email, kind="unsubscribed")
     things: list[Client | ClientList | Message | Mailing | Run] = [
         *(client, listed, message, mailing, run),
     ]
@@ -34,6 +35,8 @@ def _addresses(owner: User) -> list[str]:
         *("/reports/", f"/reports/mailings/{mailing.pk}/", f"/reports/runs/{run.pk}/"),
         f"/mailings/{mailing.pk}/share/",
         f"/mailings/{mailing.pk}/history/",
+        *("/suppressed/", "/suppressed/new/", f"/suppressed/{gone.pk}/allow/"),
+        *(f"/reports/client/{client.pk}/", "/u/a-token/"),
     ]
 
 

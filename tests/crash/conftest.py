@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mailings.models import Delivery, Run
+from mailings.models import Delivery, Mailing, Run
 from tests.conftest import ROOT
 from tests.mailings.delivery.conftest import given_run, pump
 from tests.support import processes
@@ -57,6 +57,11 @@ def until(condition: Callable[[], object], *, seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not come true in time"
         time.sleep(0.05)
+
+
+def is_finished(mailing: Mailing) -> bool:
+    mailing.refresh_from_db()
+    return mailing.status == "finished"
 
 
 def judge(run: Run, server: SmtpProcess, *, doubtful: int = 0) -> None:

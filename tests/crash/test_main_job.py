@@ -12,7 +12,7 @@ from django.utils import timezone
 from mailings import lifecycle
 from mailings.models import Client, Mailing, Message, Run
 from tests.conftest import ROOT
-from tests.crash.conftest import MANAGE, Workers, judge, until
+from tests.crash.conftest import MANAGE, Workers, is_finished, judge, until
 from tests.support.commands import call
 from tests.support.smtp_server import SmtpProcess
 from users.models import User
@@ -42,11 +42,6 @@ def mailing_to(owner: User, clients: int) -> Mailing:
     )
     lifecycle.launch(made, by=owner)
     return made
-
-
-def is_finished(mailing: Mailing) -> bool:
-    mailing.refresh_from_db()
-    return mailing.status == "finished"
 
 
 def write_csv(path: Path, rows: int) -> None:

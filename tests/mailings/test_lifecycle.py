@@ -80,7 +80,7 @@ def test_a_mailing_that_the_engine_paused_says_why_and_is_resumed(
 ) -> None:
     made = mailing()
     Mailing.objects.update(paused_at=timezone.now(), pause_reason="554 5.7.1 Spam")
-    with pytest.raises(NotPossible, match=r"refuses it: 554 5\.7\.1 Spam"):
+    with pytest.raises(NotPossible, match="refuses it: 554 5"):
         lifecycle.send_now(made, now=timezone.now())
     lifecycle.resume(made, by=alice)
     made.refresh_from_db()

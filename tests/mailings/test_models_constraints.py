@@ -26,6 +26,7 @@ from mailings.models import (
     Installation,
     Mailing,
     Run,
+    Suppression,
 )
 from tests import recipes
 from users.models import User
@@ -85,6 +86,17 @@ VIOLATIONS: dict[str, list[Violation]] = {
         lambda alice: twin(
             recipes.client(alice, email="ann@example.com"), email="Ann@Example.com"
         ),
+    ],
+    "suppression_once_per_owner_and_address": [
+        lambda alice: [
+            recipes.suppression(alice, email="ann@example.com") for _ in range(2)
+        ],
+    ],
+    "suppression_address_is_lower_case": [
+        lambda alice: recipes.suppression(alice, email="Ann@example.com"),
+    ],
+    "suppression_kind_is_known": [
+        lambda alice: recipes.suppression(alice, kind="complained"),
     ],
     "client_list_name_once_per_owner": [
         lambda alice: twin(recipes.client_list(alice, name="Friends"), name="FRIENDS"),
@@ -297,6 +309,7 @@ def test_the_enumerations_and_the_constraints_name_the_same_states() -> None:
         "run_state_is_known": Run.State,
         "delivery_state_is_known": Delivery.State,
         "attempt_outcome_is_known": Attempt.Outcome,
+        "suppression_kind_is_known": Suppression.Kind,
     }
     for name, enumeration in known.items():
         ((_, values),) = CONSTRAINTS[name][1].condition.children

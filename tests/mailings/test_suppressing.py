@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from mailings import departure, suppressing
@@ -189,13 +188,3 @@ def test_what_has_ended_stays_ended(alice: User, run: Run) -> None:
 
 def test_the_kinds_are_reasons_of_deliveries_too() -> None:
     assert set(Suppression.Kind.values) <= set(Delivery.Reason.values)
-
-
-@pytest.mark.parametrize(
-    "values",
-    [{"email": "Ann@example.com"}, {"kind": "complained"}, {"email": "a@example.com"}],
-)
-def test_the_database_refuses_nonsense(alice: User, values: dict[str, str]) -> None:
-    recipes.suppression(alice, email="a@example.com")
-    with pytest.raises(IntegrityError), transaction.atomic():
-        recipes.suppression(alice, **values)

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django_q.models import Failure, OrmQ, Success
 from django_q.tasks import async_task
 
+from mailsvc.management.commands.qcluster import CANARY
 from tests.mailsvc.conftest import Running, until
 
 pytestmark = [
@@ -135,6 +136,23 @@ def test_it_starts_anew_when_its_sentinel_is_killed(worker: Running) -> None:
     worker.hears("The worker is ready.")
     async_task("math.floor", 1.5)
     until(lambda: _is_done("math.floor"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_starts_anew_when_it_hangs_though_nobody_was_killed(start: Start) -> None:
+    worker = start("qcluster", "--grace", "1", "--silence", "6")
+    worker.hears("The worker is ready.")
+    for _ in range(8):  # longer than the silence that it bears: it is heard
+        async_task(CANARY)
+        time.sleep(1)
+    main = worker.process.pid
+    sentinel, *others = sorted(worker.family.keys() - {main})
+    for pid in others:
+        os.kill(pid, signal.SIGSTOP)
+    worker.hears("A process of the worker hangs. The worker starts anew.")
+    worker.hears("The worker is ready.")
+    assert not any("starts anew" in line for line in worker.said[:-2])
+    assert worker.family.keys().isdisjoint([sentinel, *others])
 
 
 @pytest.mark.django_db(transaction=True)

@@ -43,13 +43,5 @@ class Command(ServiceCommand):
         return Outcome(
             data=data,
             text=", ".join(f"{name} {n}" for name, n in data.items()),
-            failure=_failure(report),
+            failure=report.trouble,
         )
-
-
-def _failure(report: delivery.PumpReport) -> str:
-    if report.objection:
-        return report.objection
-    if report.server_error is not None:
-        return f"The mail server does not take mail: {report.server_error}"
-    return ""

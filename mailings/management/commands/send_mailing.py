@@ -24,6 +24,7 @@ class Command(ServiceCommand):
         "nobody gets a message twice. Ctrl-C ends it after what is being sent; run it "
         "again to go on."
     )
+    _told = ""  # the last trouble
 
     def add_options(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -46,8 +47,6 @@ class Command(ServiceCommand):
             type=_seconds,
             help="with --wait: don't wait for retries that are due later than that",
         )
-
-    _told = ""
 
     def work(self, options: dict[str, Any]) -> Outcome:
         mailing = mailing_of(options["mailing"])
@@ -134,14 +133,16 @@ def _trouble(run: Run, report: delivery.PumpReport) -> str:
     if not run.is_open:
         return ""
     if not _is_live(run):
-        return "The mailing may not be sent any more: paused, held, blocked or stopped."
+        return _standstill(Mailing.objects.get(pk=run.mailing_id))
     if shutdown.requested():
         return f"Interrupted: {run.open_deliveries} are still to be sent."
-    if report.objection:
-        return report.objection
-    if report.server_error is not None:
-        return f"The mail server does not take mail: {report.server_error}"
-    return ""
+    return report.trouble
+
+
+def _standstill(mailing: Mailing) -> str:
+    if mailing.pause_reason:
+        return f"Paused, the mail server refuses the message: {mailing.pause_reason}"
+    return "The mailing may not be sent any more: paused, held, blocked or stopped."
 
 
 def _wait_for_more(run: Run, until: float | None) -> bool:

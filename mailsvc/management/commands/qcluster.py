@@ -17,13 +17,14 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError, connections
 from django_q.cluster import Cluster, Sentinel, get_mp_context
 from django_q.management.commands import qcluster
-from django_q.models import OrmQ
+from django_q.models import OrmQ, Success
 from django_q.tasks import async_task
 
 from mailsvc import processes, shutdown
 
 logger = logging.getLogger(__name__)
 
+CANARY = "mailings.tasks.canary"
 _LOOK_EVERY = 0.2  # seconds
 _REPAIR_GRACE = 10.0  # seconds that the others get when one of them was killed
 _SECOND_SIGNAL = 1.0  # seconds; `timeout` and terminals may send one signal twice
@@ -48,6 +49,44 @@ def _guard(*args: Any) -> None:
     WatchfulSentinel(*args)
 
 
+class Pulse:
+    """
+    Whether tasks are still seen through: the canary is one, each minute.
+
+    By what changes, not by anybody's clock; and while the database is away, nothing
+    can be said.
+    """
+
+    _LOOK_EVERY = 5.0  # seconds
+
+    def __init__(self, *, silence: float) -> None:
+        self._silence = silence
+        self._last: object = None
+        self._heard_at = self._looked_at = time.monotonic()
+
+    @property
+    def is_there(self) -> bool:
+        if not self._silence:
+            return True
+        now = time.monotonic()
+        if now - self._looked_at >= min(self._LOOK_EVERY, self._silence / 4):
+            self._looked_at = now
+            self._look(now)
+        return now - self._heard_at < self._silence
+
+    def _look(self, now: float) -> None:
+        try:
+            canaries = Success.objects.filter(func=CANARY).order_by("-stopped")
+            newest = canaries.values_list("pk", flat=True).first()
+        except DatabaseError:
+            self._heard_at = now
+            return
+        finally:
+            connections.close_all()
+        if newest != self._last:
+            self._last, self._heard_at = newest, now
+
+
 class Worker(Cluster):  # type: ignore[misc] # django_q has no types
     """
     Q2's cluster, with three of its traps taken out.
@@ -55,11 +94,13 @@ class Worker(Cluster):  # type: ignore[misc] # django_q has no types
     Its signal handler touches a lock, and hangs one stop in ten; here it takes a note,
     and the main loop acts. It waits for its processes without limit; here for `grace`
     seconds. And when one of them is killed at the wrong moment, all wait for a lock
-    for ever; here the worker starts anew.
+    for ever; here the worker starts anew, and also when nothing is done any more for
+    `silence` seconds, whatever the reason.
     """
 
-    def __init__(self, *, grace: float) -> None:
+    def __init__(self, *, grace: float, silence: float) -> None:
         self.grace = grace
+        self.pulse = Pulse(silence=silence)
         self._asked_at: float | None = None  # when the first signal came
         super().__init__()  # from here on signals come to sig_handler
 
@@ -96,7 +137,7 @@ class Worker(Cluster):  # type: ignore[misc] # django_q has no types
 
     def watch(self) -> None:
         """Comes back when the end is asked for, or something is broken."""
-        while self.is_whole and not self.is_asked_to_stop:
+        while self.is_whole and self.pulse.is_there and not self.is_asked_to_stop:
             time.sleep(_LOOK_EVERY)
 
     def finish(self, *, grace: float) -> bool:
@@ -139,20 +180,27 @@ class Command(qcluster.Command):  # type: ignore[misc] # django_q has no types
             help="How long to wait for what is being sent when asked to end; after "
             "that it is cut off, and in doubt. Default: 30.",
         )
+        parser.add_argument(
+            "--silence",
+            type=_seconds,
+            default=150.0,
+            metavar="SECONDS",
+            help="Start anew when no worker has seen the task of each minute through "
+            "for so long, though the database answers; 0 is never. Default: 150.",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["cluster_name"]:
             os.environ["Q_CLUSTER_NAME"] = options["cluster_name"]
         self._reach_database(ring=not options["run_once"])
         processes.take_children_along()
-        worker = Worker(grace=options["grace"])
+        worker = Worker(grace=options["grace"], silence=options["silence"])
         worker.start()
         if options["run_once"]:
             self._end(worker)
             return
         if not worker.is_asked_to_stop:
-            self.stdout.write("The worker is ready.")
-            self.stdout.flush()
+            self._say("The worker is ready.")
         worker.watch()
         shutdown.request()
         if worker.is_asked_to_stop:
@@ -160,14 +208,19 @@ class Command(qcluster.Command):  # type: ignore[misc] # django_q has no types
         else:
             self._start_anew(worker)
 
+    def _say(self, words: str) -> None:
+        with suppress(OSError):  # the disk with the log is full: no reason to end
+            self.stdout.write(words)
+            self.stdout.flush()
+
     def _reach_database(self, *, ring: bool) -> None:
         try:
             OrmQ.objects.exists()
             if ring:
                 # What was left over is looked for at once, and the canary sings: the
                 # first tick of Q2 is in 30 s.
-                for task in ("sweep", "canary"):
-                    async_task(f"mailings.tasks.{task}")
+                for task in ("mailings.tasks.sweep", CANARY):
+                    async_task(task)
         except DatabaseError as error:
             raise CommandError(
                 f"The worker needs the database, which does not answer: {error}".strip()
@@ -178,7 +231,7 @@ class Command(qcluster.Command):  # type: ignore[misc] # django_q has no types
 
     def _end(self, worker: Worker) -> None:
         if worker.finish(grace=worker.grace):
-            self.stdout.write("The worker has ended.")
+            self._say("The worker has ended.")
             return
         if worker.sentinel.exitcode == -signal.SIGTERM:
             logger.warning(
@@ -193,10 +246,12 @@ class Command(qcluster.Command):  # type: ignore[misc] # django_q has no types
 
     def _start_anew(self, worker: Worker) -> None:
         """The same process, with fresh memory: no lock and no thread is left over."""
-        logger.error("A process of the worker was killed. The worker starts anew.")
+        why = "was killed" if worker.pulse.is_there else "hangs"
+        logger.error("A process of the worker %s. The worker starts anew.", why)
         worker.finish(grace=min(worker.grace, _REPAIR_GRACE))
         if worker.is_asked_to_stop:
             return
         time.sleep(1)  # not a full-speed loop, if that is to be its fate
-        self.stdout.flush()
+        with suppress(OSError):
+            self.stdout.flush()
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - ourselves

@@ -6,7 +6,15 @@ from django.core.management import call_command
 from django.utils import timezone
 from django_q.models import Schedule
 
-from mailings.models import Attempt, Client, Delivery, Mailing, Message, Suppression
+from mailings.models import (
+    Attempt,
+    Client,
+    Delivery,
+    Mailing,
+    Message,
+    ReplyCount,
+    Suppression,
+)
 from tests.support.commands import call
 from tests.support.smtp_server import SmtpServer
 from users.models import User
@@ -54,6 +62,20 @@ def test_an_empty_installation_is_filled(db: None) -> None:
 def test_the_books_of_the_past_balance(db: None) -> None:
     call_command("seed_demo")
     assert call("verify_stats", "--json").data["differences"] == []
+
+
+def test_the_report_of_a_mailing_has_reasons_to_show(db: None) -> None:
+    call_command("seed_demo")
+    mailing = Mailing.objects.get(title="Предложение дня")
+    failures = ReplyCount.objects.filter(run__mailing=mailing).exclude(
+        outcome="accepted"
+    )
+    assert set(failures.values_list("outcome", "code")) == {
+        ("refused", 550),
+        ("deferred", 451),
+        ("deferred", 452),
+        ("unknown", 0),
+    }
 
 
 @pytest.mark.usefixtures("db")

@@ -150,6 +150,17 @@ def test_a_dead_server_is_a_failure_and_nobody_is_lost(
     assert (called.data["pending"], called.data["attempts"]) == (3, 0)
 
 
+def test_a_message_that_is_refused_for_all_ends_the_waiting(
+    mailing: Mailing, alice: User, smtp_server: SmtpServer
+) -> None:
+    mailing.clients.add(*recipes.clients(alice, 40))
+    smtp_server.script["dot"] = reply(554, "5.7.1 Spam")
+    called = send(mailing, "--wait")
+    words = "Paused, the mail server refuses the message: 554 5.7.1 Spam"
+    assert called.failure == words
+    assert called.data["refused"] + called.data["pending"] == 43
+
+
 def test_a_request_to_stop_is_followed(
     mailing: Mailing, smtp_server: SmtpServer
 ) -> None:
@@ -268,15 +279,17 @@ def test_a_wrong_number_of_seconds_is_wrong_use(mailing: Mailing, seconds: str) 
 def test_a_dry_run_shows_whom_and_what(
     mailing: Mailing, smtp_server: SmtpServer
 ) -> None:
-    assert send(mailing, "--dry-run").data == {
+    data = send(mailing, "--dry-run").data
+    assert data.pop("text").startswith("Dear Anna <anna@example.com>!\n\n--\n")
+    assert data == {
         "mailing": mailing.pk,
         "dry_run": True,
         "recipients": 3,
+        "suppressed": 0,
         "first": ["anna@example.com", "ben@example.com", "max@example.com"],
         "subject": "Hi Anna",
-        "text": "Dear Anna <anna@example.com>!",
     }
-    assert call("send_mailing", mailing.pk, "--dry-run").out == (
+    assert call("send_mailing", mailing.pk, "--dry-run").out.startswith(
         "Would be sent to 3:\n"
         "Anna <anna@example.com>\n"
         "Ben <ben@example.com>\n"
@@ -285,6 +298,16 @@ def test_a_dry_run_shows_whom_and_what(
         "Subject: Hi Anna\n"
         "\n"
         "Dear Anna <anna@example.com>!\n"
+    )
+
+
+def test_a_dry_run_leaves_out_who_is_suppressed(mailing: Mailing) -> None:
+    recipes.suppression(mailing.owner, email="ben@example.com")
+    data = send(mailing, "--dry-run").data
+    assert (data["recipients"], data["suppressed"]) == (2, 1)
+    assert data["first"] == ["anna@example.com", "max@example.com"]
+    assert "Suppressed addresses, left out: 1\n" in (
+        call("send_mailing", mailing.pk, "--dry-run").out
     )
 
 

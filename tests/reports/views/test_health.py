@@ -123,6 +123,21 @@ def test_a_run_that_nobody_begins_is_overdue(
     assert (status, details["checks"]["overdue"]["ok"]) == (503, False)
 
 
+def test_while_sending_is_held_no_run_is_overdue(
+    client: Client, worker: None, alice: User, held_elsewhere: Host
+) -> None:
+    recipes.mailing(alice, start_at=timezone.now() - timedelta(hours=1))
+    status, details = ready(client)
+    assert (status, details["sending"]) == (200, "held")
+
+
+def test_an_answer_is_no_error_on_the_log(
+    client: Client, db: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert ready(client)[0] == 503
+    assert caplog.records == []
+
+
 def test_without_its_database_it_is_not_ready(
     client: Client, no_database: None
 ) -> None:

@@ -117,13 +117,25 @@ def test_the_page_lists_what_would_go_out(
     context = manager_client.get(PAGE).context
     assert [
         (each.mailing, each.waiting, each.in_doubt, each.occurrence, each.recipients)
-        for each in context["prospects"]
+        for each, _ in context["prospects"]
     ] == [
         (due, 0, 0, due.start_at, 2),
         (open_run.mailing, 4, 1, None, 0),
     ]
     assert (context["mailings"], context["messages_waiting"]) == (2, 6)
     assert Run.objects.filter(mailing=due).count() == 0  # looking begins nothing
+
+
+def test_holding_is_offered_for_what_one_may_hold(
+    alice: User, admin: User, manager_client: Client, held_elsewhere: Host
+) -> None:
+    for owner in (alice, admin):
+        recipes.run(recipes.mailing(owner), pending=1)
+    rows = manager_client.get(PAGE).context["prospects"]
+    assert {each.mailing.owner: may_hold for each, may_hold in rows} == {
+        alice: True,
+        admin: False,
+    }
 
 
 def test_a_confirmation_lets_sending_go_on_and_is_on_record(

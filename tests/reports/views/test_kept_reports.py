@@ -33,7 +33,9 @@ def report(client: Client, thing: Run | Mailing, query: str = "") -> Any:
 
 def tamper(run: Run) -> None:
     """A reason that only shows if the report is made anew: the books don't tell."""
-    EndCount.objects.create(run=run, state="expired", reason="window_over", deliveries=7)
+    EndCount.objects.create(
+        run=run, state="expired", reason="window_over", deliveries=7
+    )
 
 
 MADE_ANEW = "the time of the run was over"
@@ -134,7 +136,7 @@ def test_without_redis_every_page_is_there(
 ) -> None:
     settings.CACHES = {
         "default": {
-            **{"BACKEND": "django_redis.cache.RedisCache"},
+            "BACKEND": "django_redis.cache.RedisCache",
             "LOCATION": "redis://127.0.0.1:1/0",  # nobody listens there
             "OPTIONS": {"IGNORE_EXCEPTIONS": True, "SOCKET_CONNECT_TIMEOUT": 1},
         }

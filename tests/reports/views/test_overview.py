@@ -201,6 +201,22 @@ def test_ends_without_a_reply_have_their_reason(
     assert "the time of the run was over" in page
 
 
+def test_the_speed_is_that_of_sending_not_of_waiting_for_retries(
+    alice: User, alice_client: Client
+) -> None:
+    run = recipes.run(recipes.mailing(alice), deferred=3)
+    begin = recipes.moment("2026-03-02 09:05")
+    minutes = (0, 5, 24 * 60)  # the last one alone in its quarter of an hour
+    for attempt, minute in zip(run.attempt_rows.order_by("pk"), minutes, strict=True):
+        moment = begin + timedelta(minutes=minute)
+        run.attempt_rows.filter(pk=attempt.pk).update(started_at=moment)
+    delivery.rebuild_statistics([run.pk])
+    page = alice_client.get(reverse("reports:run", args=[run.pk]))
+    assert page.context["per_minute"] == 0.2  # 3 in 10 and 5 minutes
+    assert "2 Mar 2026, 09:05:00" in page.content.decode()
+    assert "3 Mar 2026, 09:05:00" in page.content.decode()
+
+
 @pytest.mark.parametrize("name", ["mailing", "mailing-chart"])
 def test_reports_are_for_who_sees_the_mailing(
     news: Mailing,
