@@ -159,6 +159,9 @@ if CACHES["default"]["BACKEND"] == "django_redis.cache.RedisCache":
         "SOCKET_CONNECT_TIMEOUT": 1,
         "SOCKET_TIMEOUT": 1,
     }
+else:
+    # By default files are so few that reports would push out the limits of sign-ins.
+    CACHES["default"]["OPTIONS"] = {"MAX_ENTRIES": 2000}
 DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = True
 
 # --- Users --------------------------------------------------------------------

@@ -95,6 +95,10 @@ class RunAttempts(_OfRun, _Attempts):
     def get_queryset(self) -> "QuerySet[Attempt]":
         return Attempt.objects.filter(run=self.run).select_related("delivery")
 
+    def export_version(self) -> object | None:
+        version: object | None = self.run.version()
+        return version
+
 
 class MailingAttempts(_OfMailing, _Attempts):
     table_class = MailingAttemptTable

@@ -65,10 +65,10 @@ def test_a_table_is_had_as_csv(alice_client: Client) -> None:
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     assert 'attachment; filename="client-list-' in answer["Content-Disposition"]
     head, *rows = rows_of(answer)
-    assert head[:3] == ["Full name", "E-mail", "Comment"]
+    assert head[:4] == ["Full name", "E-mail", "Mail", "Comment"]
     assert sorted(row[0] for row in rows) == ["'=cmd()", "Ben"]
-    assert "x" * 99 in {row[2] for row in rows}
-    assert len(head) == 4  # no column of buttons
+    assert "x" * 99 in {row[3] for row in rows}
+    assert len(head) == 5  # no column of buttons
 
 
 @pytest.mark.usefixtures("clients")
@@ -78,7 +78,7 @@ def test_and_as_xlsx_with_texts_that_are_texts(alice_client: Client) -> None:
     cells = list(sheet.iter_rows(min_row=2))
     assert sorted(row[0].value for row in cells) == ["'=cmd()", "Ben"]
     assert {row[0].data_type for row in cells} == {"s"}
-    assert isinstance(cells[0][3].value, datetime)
+    assert isinstance(cells[0][4].value, datetime)
 
 
 @pytest.mark.usefixtures("clients")
@@ -98,7 +98,7 @@ def test_in_the_readers_language_and_zone(alice: User, alice_client: Client) -> 
     alice.clients.update(created_at=datetime(2026, 1, 1, 20, 0, tzinfo=UTC))
     head, row, *_ = rows_of(alice_client.get("/clients/?export=csv"))
     assert head[1] == "Эл. почта"
-    assert row[3] == "2026-01-02 05:00:00"
+    assert row[4] == "2026-01-02 05:00:00"
 
 
 @pytest.mark.django_db

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from mailings.models import Run
@@ -21,9 +22,12 @@ def run(alice: User) -> Run:
     return recipes.run(recipes.mailing(alice), accepted=2, refused=1)
 
 
-def ask(client: Client, run: Run, query: str = "export=csv", tag: str = "") -> Any:
+def ask(
+    client: Client, run: Run, query: str = "export=csv", tag: str = "", page: str = ""
+) -> Any:
     headers = {"If-None-Match": tag} if tag else {}
-    answer: Any = client.get(f"{run.get_absolute_url()}?{query}", headers=headers)
+    address = page or run.get_absolute_url()
+    answer: Any = client.get(f"{address}?{query}", headers=headers)
     if answer.streaming:
         b"".join(answer.streaming_content)  # to its end, which closes the file
     return answer
@@ -41,6 +45,16 @@ def test_unchanged_is_said_without_reading_a_row_or_a_word_on_the_audit_log(
     assert (again.status_code, again.content) == (304, b"")
     assert again["ETag"] == first["ETag"]
     assert AuditEntry.objects.count() == before
+
+
+def test_the_attempts_of_a_finished_run_are_the_same_file_until_it_is_tried_again(
+    alice: User, alice_client: Client, run: Run
+) -> None:
+    page = reverse("reports:run-attempts", args=[run.pk])
+    tag = ask(alice_client, run, page=page)["ETag"]
+    assert ask(alice_client, run, tag=tag, page=page).status_code == 304
+    retry_failed(run, by=alice, failures=[Failure.REFUSED])
+    assert ask(alice_client, run, tag=tag, page=page).status_code == 200
 
 
 def test_whatever_the_file_depends_on_makes_it_another(
