@@ -20,7 +20,10 @@ from tests.support.smtp_server import EXTENSIONS, SmtpServer
 __all__ = ["given_run"]
 
 # How the engine talks -> what a server announces to have it so.
-MODES = {"lock-step": tuple(each for each in EXTENSIONS if each != "PIPELINING")}
+MODES = {
+    "lock-step": tuple(each for each in EXTENSIONS if each != "PIPELINING"),
+    "pipelined": EXTENSIONS,
+}
 
 Patience = Callable[..., None]
 
