@@ -218,6 +218,13 @@ def all_pages() -> Iterator[Page]:
     yield Page("  refused", owner, f"{deliveries}?state=refused")
     yield Page("  page 200", owner, f"{deliveries}?page=200")
     yield from only_304("export", owner, f"{deliveries}?export=csv")
+    attempts = f"/reports/runs/{largest.pk}/attempts/"
+    yield Page("attempts of a run", owner, attempts)
+    yield Page("  refused, 550", owner, f"{attempts}?outcome=refused&code=550")
+    of_mailing = f"/reports/mailings/{large.pk}"
+    yield Page("attempts of a mailing", owner, f"{of_mailing}/attempts/")
+    recipients = f"{of_mailing}/recipients/?state=refused"
+    yield Page("refused recipients of a mailing", owner, recipients)
     yield Page("runs, owner", owner, "/runs/")
     yield Page("all mailings (manage)", manager, "/manage/")
     yield Page("users (manage)", manager, "/manage/users/")
@@ -276,6 +283,7 @@ def main() -> int:
     if options.measure:
         Path(options.measure).write_text(json.dumps(measure(options)))
         return 0
+    postgres.stop_cleanly()
     sizes = [options.attempts // 10] if options.grow else []
     try:
         with postgres.server(options.database_url) as server:

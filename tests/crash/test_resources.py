@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test import Client as Browser
 from django.test import override_settings
 from django.urls import reverse
+from django.utils import timezone
 
+from mailings import delivery
 from mailings.delivery import PumpReport
 from mailings.models import Circuit, Lease
 from tests.conftest import ROOT
@@ -49,7 +52,7 @@ def test_a_journal_without_space_stops_the_sending_with_a_reason(
         cwd=ROOT,
         capture_output=True,
         text=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, 2_000)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (6_000, 6_000)),
         check=False,
     )
     assert done.returncode == 1
@@ -61,6 +64,37 @@ def test_a_journal_without_space_stops_the_sending_with_a_reason(
     assert len(smtp_server.received) == RECIPIENTS
     assert not Lease.objects.exists()
     assert not Circuit.objects.filter(state="open").exists()
+
+
+def test_a_process_with_too_few_files_harms_nobody(
+    smtp_server: SmtpServer,
+    given_run: GivenRun,
+    pump: Pump,
+    process_env: dict[str, str],
+) -> None:
+    """
+    Y18. The process may open hardly any files: not all connections can be made.
+
+    No recipient is charged for it; with enough files the rest is sent.
+    """
+    run = given_run(RECIPIENTS)
+    subprocess.run(
+        [*MANAGE, "send_mailing", str(run.mailing_id)],
+        env=process_env,
+        cwd=ROOT,
+        capture_output=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (13, 13)),
+        timeout=60,
+        check=False,
+    )
+    run.refresh_from_db()
+    assert smtp_server.peak < settings.DELIVERY["connections"]
+    assert run.attempts == run.accepted
+    Circuit.objects.all().delete()
+    delivery.recover(timezone.now())
+    pump()
+    assert ledger(run) == {"planned": 60, "accepted": 60, "attempts": 60}
+    assert len(smtp_server.received) == RECIPIENTS
 
 
 @pytest.mark.process

@@ -24,6 +24,7 @@ class Command(ServiceCommand):
         "nobody gets a message twice. Ctrl-C ends it after what is being sent; run it "
         "again to go on."
     )
+    _told = ""  # the last trouble
 
     def add_options(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -46,8 +47,6 @@ class Command(ServiceCommand):
             type=_seconds,
             help="with --wait: don't wait for retries that are due later than that",
         )
-
-    _told = ""
 
     def work(self, options: dict[str, Any]) -> Outcome:
         mailing = mailing_of(options["mailing"])

@@ -66,6 +66,8 @@ class Pulse:
 
     @property
     def is_there(self) -> bool:
+        if not self._silence:
+            return True
         now = time.monotonic()
         if now - self._looked_at >= min(self._LOOK_EVERY, self._silence / 4):
             self._looked_at = now
@@ -184,7 +186,7 @@ class Command(qcluster.Command):  # type: ignore[misc] # django_q has no types
             default=150.0,
             metavar="SECONDS",
             help="Start anew when no worker has seen the task of each minute through "
-            "for so long, though the database answers. Default: 150.",
+            "for so long, though the database answers; 0 is never. Default: 150.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

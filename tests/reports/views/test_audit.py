@@ -69,6 +69,15 @@ def test_nonsense_in_the_address_breaks_nothing(
     assert manager_client.get(f"{AUDIT}{query}").status_code in (200, 404)
 
 
+def test_a_filter_in_use_marks_what_is_wrong_and_praises_nothing(
+    manager_client: Client,
+) -> None:
+    page = manager_client.get(f"{AUDIT}?action=signed_in").content.decode()
+    assert "is-valid" not in page
+    page = manager_client.get(f"{AUDIT}?since=yesterday").content.decode()
+    assert "is-invalid" in page
+
+
 def test_an_object_has_its_history(
     manager: User, manager_client: Client, alice: User, bob: User
 ) -> None:
