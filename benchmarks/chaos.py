@@ -15,7 +15,6 @@ import argparse
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -32,56 +31,16 @@ sys.path.insert(0, str(ROOT))
 
 import django  # noqa: E402
 
+from benchmarks.installation import MANAGE, Actor, environment  # noqa: E402
 from tests.support import processes  # noqa: E402
 from tests.support.postgres import Postgres, why_not  # noqa: E402
 from tests.support.smtp_server import SmtpProcess  # noqa: E402
 
-MANAGE = [sys.executable, str(ROOT / "manage.py")]
-LEASE = 5.0  # seconds; of tests.support.quick_settings
+SETTINGS = "tests.support.quick_settings"
+LEASE = 5.0  # seconds; of these settings
 STUCK = 240.0  # seconds without progress until it is given up
 
 _Answer = TypeVar("_Answer")
-
-
-@dataclass
-class Actor:
-    """A process that is started again whenever it has ended, as by a supervisor."""
-
-    command: list[str]
-    env: dict[str, str]
-    log: Path
-    wanted: bool = True
-    process: subprocess.Popen[bytes] | None = None
-
-    def keep_alive(self) -> None:
-        if not self.wanted or (self.process and self.process.poll() is None):
-            return
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self.command,
-                env=self.env,
-                cwd=ROOT,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    @property
-    def family(self) -> list[int]:
-        if self.process is None or self.process.poll() is not None:
-            return []
-        return processes.family(self.process.pid)
-
-    def end(self) -> None:
-        self.wanted = False
-        if self.process is None:
-            return
-        self.process.terminate()
-        try:
-            self.process.wait(60)
-        except subprocess.TimeoutExpired:
-            processes.kill(self.family)
-            self.process.wait(10)
 
 
 @dataclass
@@ -166,7 +125,8 @@ def main() -> int:
         )
         mail = SmtpProcess(folder / "taken.txt", delay_ms=options.delay_ms)
         stack.enter_context(mail)
-        env = environment(folder, postgres, mail.port)
+        url = postgres.url if postgres else ""
+        env = environment(folder, url, mail.port, settings=SETTINGS)
         os.environ.update(env)
         django.setup()
         began = time.monotonic()
@@ -196,25 +156,6 @@ def main() -> int:
         f"recipients, {faults}: {figures}, {took:.0f} s"
     )
     return 0 if verdict == "good" else 1
-
-
-def environment(folder: Path, postgres: Postgres | None, port: int) -> dict[str, str]:
-    url = postgres.url if postgres else f"sqlite:///{folder / 'db.sqlite3'}"
-    (folder / "var" / "static").mkdir(parents=True)
-    return {
-        **os.environ,
-        "DJANGO_SETTINGS_MODULE": "tests.support.quick_settings",
-        "PYTHONPATH": str(ROOT),
-        "PYTHONUNBUFFERED": "1",
-        "DATABASE_URL": url,
-        "CACHE_URL": f"filecache://{folder / 'cache'}",
-        "VAR_DIR": str(folder / "var"),
-        "EMAIL_URL": f"smtp://127.0.0.1:{port}",
-        "DEFAULT_FROM_EMAIL": "mailsvc@example.com",
-        "SECRET_KEY": "for this run only, and therefore no secret at all",
-        "SITE_URL": "http://127.0.0.1:8000",
-        "DEBUG": "false",
-    }
 
 
 def prepare(recipients: int) -> int:

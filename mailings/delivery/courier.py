@@ -19,7 +19,7 @@ from mailings.delivery.clock import clock
 from mailings.delivery.journal import Journal, Result
 from mailings.delivery.refusals import Refusals
 from mailings.delivery.replies import Outcome, Phase, Verdict, outcome
-from mailings.delivery.smtp import Connection, Failed, Letter, Server
+from mailings.delivery.smtp import Connection, Failed, Letter, Server, usable_for
 from mailings.delivery.tray import Takings, Tray
 
 logger = logging.getLogger(__name__)
@@ -127,9 +127,16 @@ class Courier:
             takings, self._takings = self._takings, Takings()
         return takings
 
-    def recall(self, wanted: Callable[[Letter], bool]) -> list[Letter]:
-        """Takes back the letters not begun yet for which `wanted` is true."""
-        return self._tray.recall(wanted)
+    def recall(
+        self, wanted: Callable[[Letter], bool], *, announced: bool = True
+    ) -> list[Letter]:
+        """
+        Takes back the letters not begun yet for which `wanted` is true.
+
+        Those that are `announced`, their envelope having flown ahead, cost a
+        connection each.
+        """
+        return self._tray.recall(wanted, announced=announced)
 
     def let_go_on(self, run_id: int) -> None:
         """What is left of the run may be sent; its refusals are counted anew."""
@@ -180,7 +187,7 @@ class Courier:
         ahead: list[Letter] = []  # one at most: taken, as its envelope has left
         try:
             while (letter := await self._next_letter(ahead)) is not None:
-                connection = await _if_usable(connection)
+                connection = await usable_for(letter, connection)
                 try:
                     if connection is None:
                         connection = await Connection.open(
@@ -191,7 +198,7 @@ class Courier:
                     proven, rests = True, 0
                 except Failed as failure:
                     self._give_back(letter)
-                    connection = await _if_usable(connection)
+                    connection = await usable_for(letter, connection)
                     if not proven and not await self._go_on_after(failure, rests):
                         return
                     rests += not proven
@@ -208,30 +215,32 @@ class Courier:
                 if self.failure:
                     return
         finally:
-            for letter in ahead:
+            for letter in filter(self._tray.begin, ahead):
                 self._give_back(letter)
             self._leave()
             if connection is not None:
                 await connection.close()
 
     async def _next_letter(self, ahead: list[Letter]) -> Letter | None:
-        if ahead:
-            return ahead.pop()
+        if ahead and self._tray.begin(letter := ahead.pop()):
+            return letter
         while not (self._closing or self.failure):
             if not self._tray.backlog:
                 self._ready.clear()
                 await self._ready.wait()
             elif clock() >= self._lease_until:
                 await asyncio.sleep(0.05)  # until the lease is renewed
-            elif letter := self._take():
-                return letter
+            elif taken := self._take(self._tray.take):
+                return taken
         return None
 
-    def _take(self, *, leave: int = 0) -> Letter | None:
-        """A letter into this seat's hand, if there are more than `leave`."""
+    def _take(
+        self, take: Callable[[], Letter | None], *, leave: int = 0
+    ) -> Letter | None:
+        """A letter for this seat, if there are more than `leave`."""
         if self._tray.backlog <= leave or clock() >= self._lease_until:
             return None
-        letter = self._tray.take()
+        letter = take()
         if self._tray.backlog in (self._batch // 2, 2 * self._seats):
             self._news.set()  # time to claim more
         return letter
@@ -255,8 +264,9 @@ class Courier:
 
         def following() -> Letter | None:
             # The last ones are for who has none: nobody waits beside an idle seat.
-            is_over = self._closing or self.failure
-            if not is_over and (then := self._take(leave=self._seats)):
+            if self._closing or self.failure:
+                return None
+            if then := self._take(self._tray.announce, leave=self._seats):
                 ahead.append(then)
             return ahead[0] if ahead else None
 
@@ -383,14 +393,6 @@ class Courier:
         with self._lock:
             self._seats -= 1
             self._news.set()
-
-
-async def _if_usable(connection: Connection | None) -> Connection | None:
-    """The connection, or None after closing one that nothing can be sent over."""
-    if connection is None or connection.is_usable:
-        return connection
-    await connection.close()
-    return None
 
 
 def _named(letter: Letter) -> dict[str, object]:

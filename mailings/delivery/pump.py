@@ -196,7 +196,7 @@ class Pump:
             self._claim()  # first: planning takes longer than a claim lasts
             self._plan()
         else:  # a connection may have handed a letter back meanwhile
-            self._recall(lambda letter: True)
+            self._recall(lambda letter: True, announced=False)
         self._take_in(self.courier.collect(_COMMIT_EVERY if self._is_busy else 0))
         more_to_claim = self._planning or not self._is_dry
         return self._is_busy or (self._claiming and more_to_claim)
@@ -360,8 +360,11 @@ class Pump:
             )
         )
 
-    def _recall(self, wanted: Callable[[Letter], bool]) -> None:
-        recalled = {letter.delivery_id for letter in self.courier.recall(wanted)}
+    def _recall(
+        self, wanted: Callable[[Letter], bool], *, announced: bool = True
+    ) -> None:
+        letters = self.courier.recall(wanted, announced=announced)
+        recalled = {letter.delivery_id for letter in letters}
         if recalled:
             self._holdings.take_back(recalled, broken=self.courier.broken)
 
@@ -370,7 +373,7 @@ class Pump:
         if self._claiming:
             self._claiming = False
             self._look_at = 0.0  # tell at once, so that another may take the seat
-        self._recall(lambda letter: True)
+        self._recall(lambda letter: True, announced=False)
 
     def _end(self) -> None:
         """Leaves nothing behind; what can't be written down is left to recovery."""

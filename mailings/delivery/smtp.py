@@ -193,6 +193,10 @@ class Connection:
         surplus = wire.buffer and self._ahead is None
         return not (self._broken or wire.lost or surplus)
 
+    def can_send(self, letter: Letter) -> bool:
+        """Usable, and it is not another letter's envelope that is under way."""
+        return self.is_usable and self._ahead in (None, letter)
+
     async def send(
         self,
         letter: Letter,
@@ -338,11 +342,25 @@ class Connection:
         return await self._wire.reply(self._timeouts[timeout])
 
     async def close(self) -> None:
-        """Says good-bye if that still makes sense, and does not insist."""
-        if self.is_usable:
+        """
+        Says good-bye if that still makes sense, and does not insist.
+
+        Where an envelope is under way, the server would take it for a message.
+        """
+        if self.is_usable and self._ahead is None:
             with contextlib.suppress(*_TROUBLES):
                 await self._command("QUIT", "quit")
         self._wire.transport.abort()
+
+
+async def usable_for(
+    letter: Letter, connection: Connection | None
+) -> Connection | None:
+    """The connection, or None after closing one that the letter can't be sent over."""
+    if connection is None or connection.can_send(letter):
+        return connection
+    await connection.close()
+    return None
 
 
 def _require(phase: Phase, reply: Reply, code: int) -> None:

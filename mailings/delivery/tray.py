@@ -29,12 +29,16 @@ class Takings:
 class Tray:
     """
     Every letter that is put in is taken, and then given back or done; or recalled.
+
+    One that is announced is taken as soon as it is begun; until then it is recalled,
+    or its run stopped, like any that lies here.
     """
 
     def __init__(self) -> None:
         self._letters: deque[Letter] = deque()
         self._aside: list[Letter] = []
         self._stopped: set[int] = set()
+        self._announced: dict[int, Letter] = {}
         self._in_hand = 0
         self._lock = threading.Lock()  # guards all of the above
 
@@ -47,7 +51,8 @@ class Tray:
     def unfinished(self) -> int:
         """Letters that are not done."""
         with self._lock:
-            return len(self._letters) + len(self._aside) + self._in_hand
+            here = len(self._letters) + len(self._aside) + len(self._announced)
+            return here + self._in_hand
 
     def put(self, letters: Iterable[Letter]) -> None:
         with self._lock:
@@ -63,6 +68,26 @@ class Tray:
                     return letter
                 self._aside.append(letter)
         return None
+
+    def announce(self) -> Letter | None:
+        """The letter that would be taken, for somebody who will begin it soon."""
+        letter = self.take()
+        if letter is not None:
+            with self._lock:
+                self._in_hand -= 1
+                self._announced[letter.delivery_id] = letter
+        return letter
+
+    def begin(self, letter: Letter) -> bool:
+        """Takes what was announced. False if it may not be sent any more."""
+        with self._lock:
+            if self._announced.pop(letter.delivery_id, None) is None:
+                return False  # recalled
+            if letter.run_id in self._stopped:
+                self._aside.append(letter)
+                return False
+            self._in_hand += 1
+        return True
 
     def give_back(self, letter: Letter) -> None:
         """It was taken, and is still to be sent."""
@@ -85,12 +110,20 @@ class Tray:
             self._letters.extend(self._aside)
             self._aside = []
 
-    def recall(self, wanted: Callable[[Letter], bool]) -> list[Letter]:
-        """Takes out the letters not in hand for which `wanted` is true."""
+    def recall(
+        self, wanted: Callable[[Letter], bool], *, announced: bool = True
+    ) -> list[Letter]:
+        """
+        Takes out the letters not in hand for which `wanted` is true, those that are
+        announced only if it is said so.
+        """
         with self._lock:
             letters = [*self._letters, *self._aside]
             recalled = [letter for letter in letters if wanted(letter)]
             if recalled:
                 kept = [letter for letter in letters if not wanted(letter)]
                 self._letters, self._aside = deque(kept), []
+            for letter in list(self._announced.values()):
+                if announced and wanted(letter):
+                    recalled.append(self._announced.pop(letter.delivery_id))
         return recalled

@@ -101,6 +101,11 @@ def place(
 def test_a_copy_of_the_database_in_another_directory_sends_nothing(
     place: Place, smtp_server: SmtpServer, process_env: dict[str, str], tmp_path: Path
 ) -> None:
+    """
+    Y27. A copy of the database wakes up in another place.
+
+    Nothing is sent until a manager confirms it.
+    """
     copy = Place(tmp_path / "copy", process_env)
     copy.directory.mkdir()
     place.back_up(copy.database)
@@ -114,6 +119,11 @@ def test_a_copy_of_the_database_in_another_directory_sends_nothing(
 def test_a_backup_that_is_put_back_sends_nothing(
     place: Place, smtp_server: SmtpServer, tmp_path: Path
 ) -> None:
+    """
+    Y27. A backup from before the last sending is put back.
+
+    Nothing is sent until a manager confirms it.
+    """
     backup = place.back_up(tmp_path / "backup.sqlite3")
     assert place.send_due().accepted == 2
     place.restore(backup)
@@ -126,5 +136,10 @@ def test_a_backup_that_is_put_back_sends_nothing(
 def test_a_backup_that_missed_nothing_goes_on(
     place: Place, smtp_server: SmtpServer, tmp_path: Path
 ) -> None:
+    """
+    Y27. A backup is put back, and nothing was sent since.
+
+    It goes on by itself.
+    """
     place.restore(place.back_up(tmp_path / "backup.sqlite3"))
     assert place.send_due().accepted == 2

@@ -67,6 +67,11 @@ def test_29_february_monthly_is_the_28th_in_common_years() -> None:
     ],
 )
 def test_nine_stays_nine_when_the_clocks_change(zone: tzinfo, day: str) -> None:
+    """
+    Y20. The clocks change, forward or back.
+
+    Nine o'clock stays nine o'clock.
+    """
     anchor = local(f"{day} 09:00", zone)
     series = list(islice(occurrences(anchor, Periodicity.DAILY, zone), 3))
     assert [f"{m.astimezone(zone):%H:%M}" for m in series] == ["09:00"] * 3
@@ -84,6 +89,11 @@ def test_nine_stays_nine_when_the_clocks_change(zone: tzinfo, day: str) -> None:
 def test_a_skipped_hour_sends_at_the_first_instant_after_the_gap(
     zone: tzinfo, day: str, expected: str
 ) -> None:
+    """
+    Y20. The hour of the mailing is skipped that day.
+
+    It goes out at the first instant after the gap, once.
+    """
     assert instant(datetime.fromisoformat(f"{day} 02:30"), zone) == moment(expected)
     assert instant(datetime.fromisoformat(f"{day} 02:00"), zone) == moment(expected)
 
@@ -103,6 +113,11 @@ def test_the_day_after_a_gap_is_back_at_its_time() -> None:
 
 
 def test_a_doubled_hour_sends_once_and_the_first_time() -> None:
+    """
+    Y20. The hour of the mailing comes twice that day.
+
+    It goes out once, the first time.
+    """
     anchor = local("2026-10-24 02:30")
     assert list(islice(occurrences(anchor, Periodicity.DAILY, BERLIN), 3)) == [
         moment("2026-10-24 00:30"),
@@ -186,6 +201,11 @@ def test_the_end_of_the_calendar_is_an_end_and_no_error(
 def test_a_thousand_days_have_one_daily_occurrence_each(
     zone: tzinfo, clock: str
 ) -> None:
+    """
+    Y20. A thousand days go by, in several zones.
+
+    Each has one occurrence.
+    """
     anchor = local(f"2025-01-01 {clock}", zone)
     series = islice(occurrences(anchor, Periodicity.DAILY, zone), 1_000)
     days = Counter(m.astimezone(zone).date() for m in series)
@@ -242,6 +262,11 @@ def test_a_restart_at_any_time_goes_on_with_the_same_occurrences(
     restart: timedelta,
     length: timedelta,
 ) -> None:
+    """
+    Y20. Everything is restarted, at any time.
+
+    The same occurrences as without it, none twice, none left out.
+    """
     until = anchor + length
     whole = list(occurrences(anchor, periodicity, zone, until=until))
     after = anchor + restart

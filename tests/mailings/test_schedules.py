@@ -80,6 +80,11 @@ def test_after_the_last_occurrence_the_alarm_is_the_end(mailing: MakeMailing) ->
 
 
 def test_an_alarm_that_goes_off_twice_makes_one_run(mailing: MakeMailing) -> None:
+    """
+    Y23. The alarm of a mailing goes off twice.
+
+    One run.
+    """
     made = mailing(periodicity="daily")
     with time_machine.travel(START, tick=False):
         tasks.start_mailing(made.pk)
@@ -159,6 +164,11 @@ def test_a_longer_window_brings_a_finished_mailing_back(
 
 
 def test_the_sweep_begins_what_a_lost_alarm_has_left(mailing: MakeMailing) -> None:
+    """
+    Y23. An alarm was lost.
+
+    The sweep, each minute, begins what is due.
+    """
     made = mailing(periodicity="daily")
     Schedule.objects.all().delete()
     with time_machine.travel(START + DAY / 24, tick=False):
@@ -168,6 +178,11 @@ def test_the_sweep_begins_what_a_lost_alarm_has_left(mailing: MakeMailing) -> No
 
 
 def test_the_sweep_heals_schedules(mailing: MakeMailing) -> None:
+    """
+    Y23. Alarms are missing, doubled, late or left over.
+
+    The sweep puts them right.
+    """
     lost, wrong, doubled, over = (mailing() for _ in range(4))
     Schedule.objects.filter(name=f"mailing:{lost.pk}").delete()
     Schedule.objects.filter(name=f"mailing:{wrong.pk}").update(next_run=START + DAY)

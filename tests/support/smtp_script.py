@@ -14,6 +14,7 @@ A command out of order is answered with 503 whatever the script says.
 """
 
 import asyncio
+import random
 import socket
 import struct
 from collections.abc import Collection
@@ -220,3 +221,36 @@ class _ByMood(dict[str, Act]):
 def script_of_moods(moods: Collection[str]) -> dict[str, Act]:
     """The script under which addresses of these moods get what they ask for."""
     return {stage: _ByMood(stage, moods) for stage in ("rcpt", "dot")}
+
+
+# What a server that is no good does now and then, in place of the usual.
+_WHIMS: dict[str, tuple[Act, ...]] = {
+    "rcpt": (
+        reply(450, "4.2.1 Mailbox busy"),
+        reply(451, "4.7.1 Greylisted"),
+        reply(550, "5.1.1 No such user"),
+        goodbye("4.3.2 Shutting down"),
+        RST,
+    ),
+    "dot": (
+        reply(451, "4.3.0 Try again later"),
+        reply(452, "4.3.1 No room"),
+        goodbye("4.3.2 Shutting down"),
+        taken(CLOSE),
+        CLOSE,
+    ),
+}
+
+
+def script_of_whims(share: float, chance: random.Random) -> dict[str, Act]:
+    """The script under which this share of all messages meets a fault, at random."""
+
+    def at(stage: str) -> Act:
+        def act(context: Context) -> Act:
+            return (
+                chance.choice(_WHIMS[stage]) if chance.random() < share / 2 else USUAL
+            )
+
+        return act
+
+    return {stage: at(stage) for stage in _WHIMS}

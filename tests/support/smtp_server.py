@@ -17,6 +17,7 @@ has what it can be told. aiosmtpd is too well-behaved for most of that.
 import argparse
 import asyncio
 import os
+import random
 import re
 import signal
 import ssl
@@ -38,6 +39,7 @@ from tests.support.smtp_script import (
     Context,
     Over,
     script_of_moods,
+    script_of_whims,
 )
 from tests.support.smtp_talk import Conversation, Received
 
@@ -190,7 +192,8 @@ class SmtpProcess:
     """
     The server in a process of its own, which outlives the kill of its clients.
 
-    `moods` are those of `smtp_script.MOODS` that addresses may ask for.
+    `moods` are those of `smtp_script.MOODS` that addresses may ask for; `failing` is
+    the share of messages that meet a fault, at random.
     """
 
     def __init__(
@@ -201,6 +204,7 @@ class SmtpProcess:
         delay_ms: float = 0,
         moods: tuple[str, ...] = (),
         max_connections: int | None = None,
+        failing: float = 0,
     ) -> None:
         self.ledger = ledger
         self.port = port
@@ -209,6 +213,8 @@ class SmtpProcess:
             self._options += ["--moods", *moods]
         if max_connections is not None:
             self._options.append(f"--max-connections={max_connections}")
+        if failing:
+            self._options.append(f"--failing={failing}")
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -279,9 +285,13 @@ def main() -> None:
     parser.add_argument("--delay-ms", type=float, default=0)
     parser.add_argument("--moods", nargs="*", choices=sorted(MOODS), default=[])
     parser.add_argument("--max-connections", type=int)
+    parser.add_argument("--failing", type=float, default=0, help="share, at random")
     options = parser.parse_args()
+    script = script_of_moods(options.moods) if options.moods else {}
+    if options.failing:
+        script |= script_of_whims(options.failing, random.Random(1))
     server = SmtpServer(
-        script_of_moods(options.moods) if options.moods else None,
+        script,
         port=options.port,
         delay=options.delay_ms / 1000,
         max_connections=options.max_connections,

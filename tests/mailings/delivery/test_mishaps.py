@@ -244,6 +244,11 @@ def test_a_clock_that_jumps_doubles_nobody(
 def test_an_owner_with_an_address_that_no_header_takes_stops_nobody(
     smtp_server: SmtpServer, given_run: GivenRun, pump: Pump, bob: User
 ) -> None:
+    """
+    Y29. The owner's address fits into no header.
+
+    Their mail goes out without it; others' mail goes out as ever.
+    """
     owner = User.objects.create_user("alice@почта.рф", "x")
     strange, usual = given_run(1, owner=owner), given_run(1, owner=bob)
     pump()

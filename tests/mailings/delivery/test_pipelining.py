@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mailings import lifecycle
 from mailings.delivery import journal
 from mailings.models import Attempt
 from tests.mailings.delivery.conftest import GivenRun, Pump, ledger
@@ -18,12 +19,14 @@ from tests.support.smtp_script import (
     Action,
     Say,
     Steps,
+    delayed,
     goodbye,
     reply,
     taken,
 )
 from tests.support.smtp_server import EXTENSIONS, SmtpServer
 from tests.support.smtp_talk import Conversation, Received
+from users.models import User
 
 pytestmark = pytest.mark.django_db
 
@@ -230,3 +233,26 @@ def test_a_server_that_only_says_it_can_is_talked_to_in_lock_step(
     assert everybody(smtp_server, 10)
     assert forgets.came == 1  # and never again
     assert smtp_server.connections == 2
+
+
+@pytest.mark.usefixtures("one_connection")
+def test_an_envelope_that_flew_ahead_of_a_pause_is_nobodys_message(
+    smtp_server: SmtpServer, given_run: GivenRun, pump: Pump, alice: User
+) -> None:
+    """Nobody gets it after the reply to the message that was under way."""
+    held_back = WhenMoreComes(delayed(3))
+    smtp_server.script["dot"] = held_back
+    run = given_run(20)
+
+    def look() -> bool:
+        run.mailing.refresh_from_db()
+        if held_back.came and not run.mailing.is_paused:
+            lifecycle.pause(run.mailing, by=alice)
+        return False
+
+    pump(stop=look)
+    assert held_back.came >= 1
+    assert ledger(run) == {"planned": 20, "accepted": 1, "pending": 19, "attempts": 1}
+    assert len(smtp_server.received) == 1
+    assert "QUIT" not in smtp_server.commands
+    assert smtp_server.complaints == []

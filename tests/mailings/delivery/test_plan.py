@@ -71,6 +71,11 @@ def test_a_mailing_made_inside_its_window_begins_at_once(message: Message) -> No
 
 
 def test_after_days_of_downtime_there_is_one_run_and_no_burst(message: Message) -> None:
+    """
+    Y21. Nothing has run for days, and the mailing is a daily one.
+
+    One run, for the newest occurrence; the others are on record as missed.
+    """
     mailing = mailing_of(message, periodicity="daily")
     delivery.begin_due_run(mailing, MONDAY)
     delivery.begin_due_run(mailing, MONDAY + timedelta(days=5, hours=2))
@@ -82,6 +87,11 @@ def test_after_days_of_downtime_there_is_one_run_and_no_burst(message: Message) 
 
 
 def test_too_old_an_occurrence_is_recorded_as_missed(message: Message) -> None:
+    """
+    Y21. The newest occurrence is older than is made up for.
+
+    No run; it is on record as missed.
+    """
     mailing = mailing_of(message, periodicity="daily")
     delivery.begin_due_run(mailing, MONDAY)
     assert delivery.begin_due_run(mailing, MONDAY + timedelta(days=1, hours=13)) is None
@@ -200,6 +210,11 @@ def test_other_owners_clients_are_never_selected(
 def test_planning_goes_on_where_it_was_broken_off(
     message: Message, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """
+    Y11. The selection of recipients is broken off in the middle.
+
+    It goes on there: the same recipients as without it, each once.
+    """
     monkeypatch.setattr(plan, "FIRST_STEP", 3)
     monkeypatch.setattr(plan, "STEP", 4)
     clients_of(alice, 10)

@@ -298,6 +298,11 @@ def test_a_servers_or_an_accounts_failure_touches_no_recipient(
 def test_an_address_that_cannot_be_written_to_is_refused_in_words(
     smtp_server: SmtpServer, given_run: GivenRun, pump: Pump, alice: User
 ) -> None:
+    """
+    Y29. The message can't be composed for one recipient.
+
+    That one is refused in our words; the others get it.
+    """
     Client.objects.bulk_create([Client(owner=alice, email="x y@z", full_name="X")])
     run = given_run(3)
     pump()

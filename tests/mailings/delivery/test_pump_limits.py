@@ -51,6 +51,11 @@ def test_it_takes_effect_in_the_middle_of_a_run(
     manager: User,
     settings,
 ) -> None:
+    """
+    Y24. In the middle of a run its mailing is paused or held, or its owner blocked.
+
+    Within seconds nothing more is sent of it.
+    """
     settings.DELIVERY = {**settings.DELIVERY, "connections": 1, "batch": 50}
     smtp_server.delay = 0.02
     run = given_run(300)
@@ -96,6 +101,11 @@ def test_it_sends_only_the_runs_it_was_asked_to(
 def test_a_client_deleted_meanwhile_is_not_written_to(
     smtp_server: SmtpServer, given_run: GivenRun, pump: Pump, alice: User
 ) -> None:
+    """
+    Y25. A client is deleted in the middle of a run.
+
+    They get nothing more; the delivery is cancelled, and the books balance.
+    """
     run = given_run(3)
     expand(run.pk, timezone.now())
     lifecycle.delete_client(Client.objects.get(email="c1@example.com"), by=alice)
@@ -111,6 +121,11 @@ def test_a_client_deleted_meanwhile_is_not_written_to(
 def test_owners_take_turns(
     smtp_server: SmtpServer, given_run: GivenRun, pump: Pump, bob: User, settings
 ) -> None:
+    """
+    Y30. One owner has many recipients waiting, another has few.
+
+    They take turns: the few do not wait for the many.
+    """
     settings.DELIVERY = {**settings.DELIVERY, "connections": 1, "batch": 20}
     smtp_server.delay = 0.001
     big, small = given_run(400), given_run(10, owner=bob)

@@ -143,6 +143,11 @@ def test_a_pump_asleep_past_its_lease_is_fenced(dead_pump: DeadPump) -> None:
 def test_after_a_power_loss_all_that_was_claimed_is_in_doubt(
     given_run: GivenRun, settings: Any
 ) -> None:
+    """
+    Y26. The power fails: the journal is not what was written to it.
+
+    All that the worker had claimed is unknown, nothing more; nobody gets it again.
+    """
     run = given_run(3)
     pump = DeadPump(run, settings.DELIVERY["journal_dir"], boot_id="before")
     pump.journal.handing_over(pump[0].delivery_id)

@@ -305,6 +305,11 @@ def test_who_unsubscribes_while_the_letter_is_in_hand_does_not_get_it(
     pump: Pump,
     settings: Settings,
 ) -> None:
+    """
+    Y24. Somebody unsubscribes while the worker has their letter.
+
+    They do not get it.
+    """
     settings.DELIVERY = {**settings.DELIVERY, "connections": 1}
     smtp_server.script["dot"] = delayed(0.4)
     run = given_run(8)

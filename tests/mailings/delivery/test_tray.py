@@ -59,3 +59,39 @@ def test_letters_are_recalled_from_wherever_they_lie() -> None:
     assert sorted(each.delivery_id for each in recalled) == [3, 4, 5]
     assert tray.recall(lambda each: each.delivery_id > 2) == []
     assert tray.unfinished == 3
+
+
+def test_what_is_announced_is_recalled_like_any_other_until_it_is_begun() -> None:
+    tray = Tray()
+    tray.put([letter(1), letter(2), letter(3)])
+    first, second = tray.announce(), tray.announce()
+    assert first is not None
+    assert second is not None
+    assert (tray.backlog, tray.unfinished) == (1, 3)
+    assert tray.begin(first)
+    assert tray.recall(lambda each: each.delivery_id < 3) == [second]
+    assert not tray.begin(second)
+    assert tray.unfinished == 2
+    tray.done()
+    assert tray.unfinished == 1
+
+
+def test_what_is_announced_may_be_left_where_it_is() -> None:
+    tray = Tray()
+    tray.put([letter(1), letter(2)])
+    announced = tray.announce()
+    assert announced is not None
+    assert tray.recall(lambda each: True, announced=False) == [letter(2)]
+    assert tray.begin(announced)
+
+
+def test_what_is_announced_of_a_stopped_run_lies_aside() -> None:
+    tray = Tray()
+    tray.put([letter(1)])
+    announced = tray.announce()
+    assert announced is not None
+    tray.stop(1)
+    assert not tray.begin(announced)
+    assert tray.unfinished == 1
+    tray.let_go_on(1)
+    assert tray.take() == letter(1)
