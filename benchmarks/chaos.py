@@ -116,6 +116,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and leave nothing behind
     with ExitStack() as stack:
         temporary = tempfile.TemporaryDirectory(prefix="mailsvc-chaos-")
         folder = Path(stack.enter_context(temporary))
@@ -204,8 +205,6 @@ def rage(options: argparse.Namespace, chaos: Chaos, run_id: int) -> bool:
         share = options.recipients * number // (len(acts) + 1)
         if not wait(chaos, lambda n=share: len(chaos.mail.taken()) >= n):
             return False
-        if not any(actor.family for actor in chaos.actors):
-            return False
         getattr(chaos, act)()
         chaos.done[act] += 1
     return wait(chaos, lambda: is_finished(run_id))
@@ -214,16 +213,29 @@ def rage(options: argparse.Namespace, chaos: Chaos, run_id: int) -> bool:
 def wait(chaos: Chaos, condition: Callable[[], bool]) -> bool:
     """Keeps everybody alive until it is true; false if nothing moves any more."""
     moved_at, taken = time.monotonic(), -1
-    while not condition():
+    while True:
         for actor in chaos.actors:
             actor.keep_alive()
+        if condition():
+            return True
         time.sleep(0.1)
         now, before = len(chaos.mail.taken()), taken
         if now != before:
             moved_at, taken = time.monotonic(), now
         if time.monotonic() - moved_at > STUCK:
+            tell_where_all_are(chaos)
             return False
-    return True
+
+
+def tell_where_all_are(chaos: Chaos) -> None:
+    """Into the logs (`--keep`), and who holds what."""
+    from mailings.models import Delivery, Lease  # noqa: PLC0415 - needs set-up
+
+    for actor in chaos.actors:
+        processes.send(signal.SIGUSR1, actor.family)
+    for lease in ask(lambda: list(Lease.objects.all())):
+        held = Delivery.objects.filter(lease=lease).count()
+        print(f"{lease}, until {lease.expires_at}: {held}", file=sys.stderr)
 
 
 def is_finished(run_id: int) -> bool:
@@ -248,10 +260,13 @@ def ask(question: Callable[[], _Answer]) -> _Answer:
 def judge(run_id: int, chaos: Chaos) -> tuple[str, bool]:
     """The mail server's ledger against the database: figures, and are they good?"""
     from django.core.management import CommandError, call_command  # noqa: PLC0415
+    from django.db import connection  # noqa: PLC0415
 
     from mailings.models import Run  # noqa: PLC0415 - needs set-up
 
     run: Any = ask(lambda: Run.objects.get(pk=run_id))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")  # autovacuum has not had the time
     states: dict[str, str] = dict(run.deliveries.values_list("email", "state"))
     taken = Counter(recipient for recipient, _ in chaos.mail.taken())
     by_state = {

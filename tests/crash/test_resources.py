@@ -20,6 +20,7 @@ from mailings.models import Circuit, Lease
 from tests.conftest import ROOT
 from tests.crash.conftest import MANAGE, is_finished, until
 from tests.mailings.delivery.conftest import GivenRun, Pump, ledger
+from tests.support import processes
 from tests.support.redis import Redis, why_not
 from tests.support.smtp_server import SmtpProcess, SmtpServer
 
@@ -122,7 +123,11 @@ def test_logs_that_cannot_be_written_stop_nobody(
             until(lambda: is_finished(run.mailing), seconds=90)
         finally:
             worker.terminate()
-            worker.wait(40)
+            try:
+                worker.wait(40)
+            finally:
+                processes.kill(processes.family(worker.pid))
+                worker.wait(10)
     assert ledger(run)["accepted"] == RECIPIENTS
     assert len(mail_server.taken()) == RECIPIENTS
 
