@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import copy_context
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from mailings.delivery.clock import clock
@@ -20,6 +21,7 @@ from mailings.delivery.journal import Journal, Result
 from mailings.delivery.refusals import Refusals
 from mailings.delivery.replies import Outcome, Phase, Verdict, outcome
 from mailings.delivery.smtp import Connection, Failed, Letter, Server
+from mailings.delivery.throttle import Throttle
 from mailings.delivery.tray import Takings, Tray
 
 logger = logging.getLogger(__name__)
@@ -50,12 +52,14 @@ class Courier:
         timeouts: Mapping[str, float],
         batch: int,
         rests: Sequence[float],
+        per_domain: int = 0,
         is_probe: bool = False,
         pipelining: bool = True,
     ) -> None:
         """
         `rests` are the seconds until a connection that was given up is tried again,
-        growing. A probe is one connection until the first result is there.
+        growing. At most `per_domain` letters of one domain are under way; 0 is as many
+        as do no harm. A probe is one connection until the first result is there.
         """
         self._server = server
         self._journal = journal
@@ -64,7 +68,7 @@ class Courier:
         self._pipelining = pipelining
         self._rests = rests
         self._is_probe = is_probe
-        self._tray = Tray()
+        self._tray = Tray(Throttle(connections, per_domain=per_domain))
         self._takings = Takings()
         self._refusals = Refusals()
         self._breaks: Counter[int] = Counter()
@@ -130,6 +134,10 @@ class Courier:
     def recall(self, wanted: Callable[[Letter], bool]) -> list[Letter]:
         """Takes back the letters not begun yet for which `wanted` is true."""
         return self._tray.recall(wanted)
+
+    def put_off(self) -> dict[int, float]:
+        """Takes back what can't go soon: delivery -> seconds until it could."""
+        return self._tray.put_off()
 
     def let_go_on(self, run_id: int) -> None:
         """What is left of the run may be sent; its refusals are counted anew."""
@@ -216,22 +224,23 @@ class Courier:
 
     async def _next_letter(self, ahead: list[Letter]) -> Letter | None:
         if ahead:
+            self._tray.step_up(ahead[0])
             return ahead.pop()
         while not (self._closing or self.failure):
-            if not self._tray.backlog:
-                self._ready.clear()
-                await self._ready.wait()
-            elif clock() >= self._lease_until:
+            if self._tray.has_letters and clock() >= self._lease_until:
                 await asyncio.sleep(0.05)  # until the lease is renewed
             elif letter := self._take():
                 return letter
+            else:
+                self._ready.clear()
+                await _within(self._tray.rest, self._ready)
         return None
 
-    def _take(self, *, leave: int = 0) -> Letter | None:
-        """A letter into this seat's hand, if there are more than `leave`."""
-        if self._tray.backlog <= leave or clock() >= self._lease_until:
+    def _take(self, behind: Letter | None = None) -> Letter | None:
+        """A letter into this seat's hand."""
+        if clock() >= self._lease_until:
             return None
-        letter = self._tray.take()
+        letter = self._tray.take_behind(behind) if behind else self._tray.take()
         if self._tray.backlog in (self._batch // 2, 2 * self._seats):
             self._news.set()  # time to claim more
         return letter
@@ -241,6 +250,7 @@ class Courier:
     ) -> None:
         """`ahead` gets the letter that the connection's next words were about."""
         started_at, begun = datetime.now(UTC), time.monotonic()
+        self._tray.set_out(letter)
 
         def before_body() -> None:
             # First on record, then a last look at the lease: whoever took it over
@@ -256,8 +266,8 @@ class Courier:
         def following() -> Letter | None:
             # The last ones are for who has none: nobody waits beside an idle seat.
             is_over = self._closing or self.failure
-            if not is_over and (then := self._take(leave=self._seats)):
-                ahead.append(then)
+            if not is_over and self._tray.backlog > self._seats:
+                ahead.extend(filter(None, [self._take(behind=letter)]))
             return ahead[0] if ahead else None
 
         exchange = await connection.send(
@@ -272,14 +282,9 @@ class Courier:
             if exchange.phase is Phase.DOT:
                 self._note_not_taken(letter)
             raise Failed(exchange)
+        took = int((time.monotonic() - begun) * 1000)
         self._deliver_result(
-            letter,
-            Result(
-                letter.delivery_id,
-                verdict,
-                started_at,
-                int((time.monotonic() - begun) * 1000),
-            ),
+            letter, Result(letter.delivery_id, verdict, started_at, took)
         )
 
     def _blame(self, letter: Letter, verdict: Outcome) -> Outcome | None:
@@ -291,13 +296,7 @@ class Courier:
             return None
         if verdict.verdict is Verdict.ACCOUNT or verdict.phase is Phase.MAIL:
             return None
-        return Outcome(
-            Verdict.DEFERRED,
-            verdict.phase,
-            verdict.code,
-            verdict.enhanced_code,
-            verdict.text,
-        )
+        return replace(verdict, verdict=Verdict.DEFERRED)
 
     def _note_not_taken(self, letter: Letter) -> None:
         self._handed_over.discard(letter.delivery_id)
@@ -336,9 +335,10 @@ class Courier:
             if is_refused:
                 self._tray.stop(letter.run_id)
                 self._takings.refusals[letter.run_id] = result.outcome
-        self._tray.done()
-        if is_batch or is_refused or not self._tray.backlog:
+        self._tray.done(letter, result)
+        if is_batch or is_refused or not self._tray.has_letters:
             self._news.set()
+        self._ready.set()  # there may be room for a domain that waited
         self._welcome.set()
 
     def _give_back(self, letter: Letter) -> None:
@@ -368,21 +368,23 @@ class Courier:
             return False
         if rests_now:
             logger.info("One connection less: %s", failure)
-            await self._rest(self._rests[min(rests, len(self._rests) - 1)])
+            await _within(self._rests[min(rests, len(self._rests) - 1)], self._end)
         else:
-            await self._rest(_PAUSE_AFTER_FAILURE)
+            await _within(_PAUSE_AFTER_FAILURE, self._end)
         with self._lock:
             self._resting -= rests_now
         return not self._closing
-
-    async def _rest(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._end.wait(), seconds)
 
     def _leave(self) -> None:
         with self._lock:
             self._seats -= 1
             self._news.set()
+
+
+async def _within(seconds: float | None, event: asyncio.Event) -> None:
+    """Waits for the event, `seconds` at the most."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
 
 
 async def _if_usable(connection: Connection | None) -> Connection | None:

@@ -3,17 +3,20 @@ The letters between the pump's thread, which puts them in, and the courier's, wh
 takes them out.
 
 A run can be stopped: its letters then lie aside until it may go on or they are
-recalled.
+recalled. A letter to a domain that has enough of them under way waits, and those after
+it go first.
 """
 
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import chain, islice
 
 from mailings.delivery.journal import Result
 from mailings.delivery.replies import Outcome
 from mailings.delivery.smtp import Letter
+from mailings.delivery.throttle import Throttle
 
 
 @dataclass(slots=True)
@@ -28,52 +31,107 @@ class Takings:
 
 class Tray:
     """
-    Every letter that is put in is taken, and then given back or done; or recalled.
+    Every letter that is put in is taken, and then given back or done; or recalled, or
+    put off.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, throttle: Throttle) -> None:
+        self._throttle = throttle
         self._letters: deque[Letter] = deque()
+        self._waiting: dict[str, deque[Letter]] = {}  # for their domain, by its name
         self._aside: list[Letter] = []
         self._stopped: set[int] = set()
+        self._behind: set[int] = set()  # deliveries: behind others of their domain
         self._in_hand = 0
         self._lock = threading.Lock()  # guards all of the above
 
     @property
     def backlog(self) -> int:
-        """Letters to take."""
-        return len(self._letters)
+        """Letters to take, those included whose domain has not answered so far."""
+        if not self._waiting:
+            return len(self._letters)
+        with self._lock:
+            return len(self._letters) + sum(
+                len(letters)
+                for domain, letters in self._waiting.items()
+                if self._throttle.is_new(domain)
+            )
+
+    @property
+    def has_letters(self) -> bool:
+        """To take now or later."""
+        return bool(self._letters or self._waiting)
 
     @property
     def unfinished(self) -> int:
         """Letters that are not done."""
         with self._lock:
-            return len(self._letters) + len(self._aside) + self._in_hand
+            waiting = sum(map(len, self._waiting.values()))
+            return len(self._letters) + waiting + len(self._aside) + self._in_hand
+
+    @property
+    def rest(self) -> float | None:
+        """Seconds until one could be taken that is not to be taken now."""
+        if not self._waiting:
+            return None
+        with self._lock:
+            rests = map(self._throttle.rest, self._waiting)
+            return min(filter(None, rests), default=None)
 
     def put(self, letters: Iterable[Letter]) -> None:
         with self._lock:
             self._letters.extend(letters)
 
     def take(self) -> Letter | None:
-        """The next letter of a run that is not stopped."""
+        """The next letter of a run that is not stopped, to a domain that has room."""
         with self._lock:
-            while self._letters:
-                letter = self._letters.popleft()
-                if letter.run_id not in self._stopped:
-                    self._in_hand += 1
-                    return letter
-                self._aside.append(letter)
-        return None
+            letter = self._next_of_waiting() if self._waiting else None
+            letter = letter or self._next()
+            self._in_hand += letter is not None
+        return letter
+
+    def set_out(self, letter: Letter) -> None:
+        """A connection is there for it."""
+        with self._lock:
+            self._throttle.sets_out(domain_of(letter))
+
+    def take_behind(self, letter: Letter) -> Letter | None:
+        """The next one for the same connection, unless `letter` may take its time."""
+        domain = domain_of(letter)
+        with self._lock:
+            if not self._throttle.is_quick(domain):
+                return None
+            then = self._next(behind=domain)
+            self._in_hand += then is not None
+            if then and domain_of(then) == domain:  # takes the place of `letter`
+                self._behind.add(then.delivery_id)
+        return then
+
+    def step_up(self, letter: Letter) -> None:
+        """The one before it is no more in hand."""
+        with self._lock:
+            if letter.delivery_id in self._behind:
+                self._behind.discard(letter.delivery_id)
+                self._throttle.goes_on(domain_of(letter))
 
     def give_back(self, letter: Letter) -> None:
         """It was taken, and is still to be sent."""
         with self._lock:
             self._in_hand -= 1
+            if letter.delivery_id in self._behind:
+                self._behind.discard(letter.delivery_id)
+            else:
+                self._throttle.ends(domain_of(letter), None)
             self._letters.append(letter)
 
-    def done(self) -> None:
+    def done(self, letter: Letter, result: Result) -> None:
         """One that was taken has a result."""
+        domain, seconds = domain_of(letter), result.duration_ms / 1000
         with self._lock:
             self._in_hand -= 1
+            self._throttle.ends(domain, result.outcome, seconds)
+            if domain in self._waiting and self._throttle.is_free(domain):
+                self._letters.extendleft(reversed(self._waiting.pop(domain)))
 
     def stop(self, run_id: int) -> None:
         with self._lock:
@@ -88,9 +146,67 @@ class Tray:
     def recall(self, wanted: Callable[[Letter], bool]) -> list[Letter]:
         """Takes out the letters not in hand for which `wanted` is true."""
         with self._lock:
-            letters = [*self._letters, *self._aside]
+            letters = self._all()
             recalled = [letter for letter in letters if wanted(letter)]
             if recalled:
                 kept = [letter for letter in letters if not wanted(letter)]
-                self._letters, self._aside = deque(kept), []
+                self._letters, self._waiting, self._aside = deque(kept), {}, []
         return recalled
+
+    def put_off(self) -> dict[int, float]:
+        """
+        Takes out the letters that can't go soon: delivery -> seconds until it could.
+        """
+        later: dict[int, float] = {}
+        with self._lock:
+            for domain, letters in list(self._waiting.items()):
+                if self._throttle.is_new(domain):
+                    continue
+                kept = self._throttle.at_hand(domain)
+                for letter in islice(letters, kept, None):
+                    later[letter.delivery_id] = self._throttle.book(domain)
+                self._keep_waiting(domain, deque(islice(letters, kept)))
+        return later
+
+    def _next(self, *, behind: str = "") -> Letter | None:
+        """One of the domain `behind` which it comes is no more than there are."""
+        if waiting := self._waiting.get(behind):
+            self._letters.appendleft(waiting.popleft())
+            self._keep_waiting(behind, waiting)
+        while self._letters:
+            letter = self._letters.popleft()
+            if letter.run_id in self._stopped:
+                self._aside.append(letter)
+                continue
+            domain = domain_of(letter)
+            if domain == behind:
+                return letter
+            if domain not in self._waiting and self._throttle.begins(domain):
+                return letter
+            self._waiting.setdefault(domain, deque()).append(letter)
+        return None
+
+    def _next_of_waiting(self) -> Letter | None:
+        for domain, letters in list(self._waiting.items()):
+            while letters and letters[0].run_id in self._stopped:
+                self._aside.append(letters.popleft())
+            found = bool(letters) and self._throttle.begins(domain)
+            letter = letters.popleft() if found else None
+            if letter or not letters:
+                self._keep_waiting(domain, letters)
+            if letter:
+                return letter
+        return None
+
+    def _keep_waiting(self, domain: str, letters: deque[Letter]) -> None:
+        """Domains take turns: this one is the last now."""
+        del self._waiting[domain]
+        if letters:
+            self._waiting[domain] = letters
+
+    def _all(self) -> list[Letter]:
+        return [*self._letters, *chain(*self._waiting.values()), *self._aside]
+
+
+def domain_of(letter: Letter) -> str:
+    return letter.recipient.rpartition("@")[2].lower()

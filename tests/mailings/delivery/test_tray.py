@@ -1,7 +1,17 @@
 """No letter is lost between two threads, and a stopped run's lie aside."""
 
+from datetime import UTC, datetime
+
+from mailings.delivery.journal import Result
+from mailings.delivery.replies import Outcome, Phase, Verdict
 from mailings.delivery.smtp import Letter
+from mailings.delivery.throttle import Throttle
 from mailings.delivery.tray import Tray
+
+
+def accepted(number: int) -> Result:
+    outcome = Outcome(Verdict.ACCEPTED, Phase.DOT, 250, "", "Ok")
+    return Result(number, outcome, datetime.now(UTC), 5)
 
 
 def letter(number: int, run: int = 1) -> Letter:
@@ -9,22 +19,22 @@ def letter(number: int, run: int = 1) -> Letter:
 
 
 def test_letters_come_out_as_they_went_in() -> None:
-    tray = Tray()
+    tray = Tray(Throttle(8))
     tray.put([letter(1), letter(2)])
     assert [tray.take(), tray.take(), tray.take()] == [letter(1), letter(2), None]
 
 
 def test_a_letter_is_unfinished_until_it_is_done() -> None:
-    tray = Tray()
+    tray = Tray(Throttle(8))
     tray.put([letter(1)])
     tray.take()
     assert (tray.backlog, tray.unfinished) == (0, 1)
-    tray.done()
+    tray.done(letter(1), accepted(1))
     assert tray.unfinished == 0
 
 
 def test_what_is_given_back_comes_last() -> None:
-    tray = Tray()
+    tray = Tray(Throttle(8))
     tray.put([letter(1), letter(2)])
     first = tray.take()
     assert first is not None
@@ -33,7 +43,7 @@ def test_what_is_given_back_comes_last() -> None:
 
 
 def test_the_letters_of_a_stopped_run_lie_aside() -> None:
-    tray = Tray()
+    tray = Tray(Throttle(8))
     tray.put([letter(1, run=1), letter(2, run=2), letter(3, run=1)])
     tray.stop(1)
     assert [tray.take(), tray.take()] == [letter(2, run=2), None]
@@ -43,7 +53,7 @@ def test_the_letters_of_a_stopped_run_lie_aside() -> None:
 
 
 def test_letters_that_come_for_a_stopped_run_wait_too() -> None:
-    tray = Tray()
+    tray = Tray(Throttle(8))
     tray.stop(1)
     tray.put([letter(1)])
     assert tray.take() is None
@@ -51,7 +61,7 @@ def test_letters_that_come_for_a_stopped_run_wait_too() -> None:
 
 
 def test_letters_are_recalled_from_wherever_they_lie() -> None:
-    tray = Tray()
+    tray = Tray(Throttle(8))
     tray.put([letter(n, run=n % 2) for n in range(6)])
     tray.stop(0)
     tray.take()
