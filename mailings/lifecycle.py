@@ -230,6 +230,7 @@ def sweep(now: datetime) -> int:
     are due, windows that are over. Returns how many runs it began.
     """
     delivery.recover(now)
+    delivery.forget_windows(now)
     begun = sum(
         _begin_if_possible(each, now) for each in Mailing.objects.live().due(now)
     )

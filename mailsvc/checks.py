@@ -17,6 +17,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.http.request import validate_host
 
+from mailsvc.rates import is_rate
+
 _PER_PROCESS_CACHES = ("locmem.LocMemCache", "dummy.DummyCache")
 _SHORTEST_KEY = 32  # characters
 _DIFFERENT_LETTERS = 8  # in a key that was not made up at the keyboard
@@ -221,6 +223,35 @@ def check_numbers(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
         for name in ("pumps", "connections")
         if settings.DELIVERY[name] < 1
     ]
+
+
+@register(Tags.compatibility)
+def check_limits(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    names = {
+        "all": "DELIVERY_RATE",
+        "per_user": "DELIVERY_RATE_PER_USER",
+        "per_domain": "DELIVERY_RATE_PER_DOMAIN",
+    }
+    wrong: list[CheckMessage] = [
+        Error(
+            f"{name} is {settings.DELIVERY['rates'][key]!r}, which is no rate.",
+            hint="Like 100/minute or 5000/hour, several with a semicolon between "
+            "them; no limit if it is empty.",
+            id="mailsvc.E016",
+        )
+        for key, name in names.items()
+        if not is_rate(settings.DELIVERY["rates"][key])
+    ]
+    if settings.DELIVERY["per_domain"] < 0:
+        wrong.append(
+            Error(
+                "DELIVERY_CONNECTIONS_PER_DOMAIN is "
+                f"{settings.DELIVERY['per_domain']}: nothing would be sent.",
+                hint="It is a number from 1 on, or 0 for as many as do no harm.",
+                id="mailsvc.E017",
+            )
+        )
+    return wrong
 
 
 @register(Tags.compatibility)

@@ -282,6 +282,12 @@ DELIVERY = {
     "pumps": env.int("DELIVERY_PUMPS", 2),  # worker processes that send at once
     "connections": env.int("DELIVERY_CONNECTIONS", 8),  # per pump
     "pipelining": env.bool("DELIVERY_PIPELINING", True),  # where it is announced
+    "per_domain": env.int("DELIVERY_CONNECTIONS_PER_DOMAIN", 0),  # 0: no number
+    "rates": {  # like "100/minute; 2000/hour"; "" is none
+        "all": env.str("DELIVERY_RATE", ""),
+        "per_user": env.str("DELIVERY_RATE_PER_USER", ""),
+        "per_domain": env.str("DELIVERY_RATE_PER_DOMAIN", ""),
+    },
     "batch": 200,  # deliveries per claim, and per commit of outcomes
     "budget": 60.0,  # seconds that one pump goes on claiming
     "lease": 60.0,  # seconds without a heartbeat until a pump counts as dead

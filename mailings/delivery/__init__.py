@@ -8,6 +8,8 @@ The engine: models and SMTP. It knows no request, no form and no Django-Q2.
     clock     the clock of leases
     courier   several connections at work, in a thread of their own
     tray      the letters between that thread and the pump's
+    throttle  how many letters of one domain are under way at once
+    rates     how many letters may leave in how long
     wire      the bytes of one connection, and the replies in them
     pipelining  envelopes in one flight; knows commands and replies, no socket
     smtp      one connection's conversation; says what happened, decides nothing
@@ -31,6 +33,7 @@ The engine: models and SMTP. It knows no request, no form and no Django-Q2.
     books     the figures of a run
     statistics  attempts by time and reply, ends by reason
     server    the mail server, from the settings
+    report    what a pump did
     pump      the loop that joins them
 """
 
@@ -38,9 +41,11 @@ from mailings.delivery.closing import cancel, close, end_waiting, finish
 from mailings.delivery.forecast import Prospect, forecast
 from mailings.delivery.identity import confirm, hold, objection
 from mailings.delivery.plan import begin_due_run, begin_run, closing_time
-from mailings.delivery.pump import PumpReport, pump
+from mailings.delivery.pump import pump
+from mailings.delivery.rates import forget_windows
 from mailings.delivery.recover import recover
 from mailings.delivery.reopen import reopen
+from mailings.delivery.report import PumpReport
 from mailings.delivery.statistics import rebuild as rebuild_statistics
 from mailings.delivery.work import has_work, next_due_at, seat_is_free
 
@@ -56,6 +61,7 @@ __all__ = [
     "end_waiting",
     "finish",
     "forecast",
+    "forget_windows",
     "has_work",
     "hold",
     "next_due_at",

@@ -13,13 +13,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import copy_context
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from mailings.delivery.clock import clock
 from mailings.delivery.journal import Journal, Result
 from mailings.delivery.refusals import Refusals
 from mailings.delivery.replies import Outcome, Phase, Verdict, outcome
 from mailings.delivery.smtp import Connection, Failed, Letter, Server, usable_for
+from mailings.delivery.throttle import Throttle
 from mailings.delivery.tray import Takings, Tray
 
 logger = logging.getLogger(__name__)
@@ -50,12 +53,14 @@ class Courier:
         timeouts: Mapping[str, float],
         batch: int,
         rests: Sequence[float],
+        per_domain: int = 0,
         is_probe: bool = False,
         pipelining: bool = True,
     ) -> None:
         """
         `rests` are the seconds until a connection that was given up is tried again,
-        growing. A probe is one connection until the first result is there.
+        growing. At most `per_domain` letters of one domain are under way; 0 is as many
+        as do no harm. A probe is one connection until the first result is there.
         """
         self._server = server
         self._journal = journal
@@ -64,7 +69,7 @@ class Courier:
         self._pipelining = pipelining
         self._rests = rests
         self._is_probe = is_probe
-        self._tray = Tray()
+        self._tray = Tray(Throttle(connections, per_domain=per_domain))
         self._takings = Takings()
         self._refusals = Refusals()
         self._breaks: Counter[int] = Counter()
@@ -137,6 +142,10 @@ class Courier:
         connection each.
         """
         return self._tray.recall(wanted, announced=announced)
+
+    def put_off(self) -> dict[int, float]:
+        """Takes back what can't go soon: delivery -> seconds until it could."""
+        return self._tray.put_off()
 
     def let_go_on(self, run_id: int) -> None:
         """What is left of the run may be sent; its refusals are counted anew."""
@@ -225,20 +234,18 @@ class Courier:
         if ahead and self._tray.begin(letter := ahead.pop()):
             return letter
         while not (self._closing or self.failure):
-            if not self._tray.backlog:
-                self._ready.clear()
-                await self._ready.wait()
-            elif clock() >= self._lease_until:
+            if self._tray.has_letters and clock() >= self._lease_until:
                 await asyncio.sleep(0.05)  # until the lease is renewed
             elif taken := self._take(self._tray.take):
                 return taken
+            else:
+                self._ready.clear()
+                await _within(self._tray.rest, self._ready)
         return None
 
-    def _take(
-        self, take: Callable[[], Letter | None], *, leave: int = 0
-    ) -> Letter | None:
-        """A letter for this seat, if there are more than `leave`."""
-        if self._tray.backlog <= leave or clock() >= self._lease_until:
+    def _take(self, take: Callable[[], Letter | None]) -> Letter | None:
+        """A letter for this seat."""
+        if clock() >= self._lease_until:
             return None
         letter = take()
         if self._tray.backlog in (self._batch // 2, 2 * self._seats):
@@ -250,6 +257,7 @@ class Courier:
     ) -> None:
         """`ahead` gets the letter that the connection's next words were about."""
         started_at, begun = datetime.now(UTC), time.monotonic()
+        self._tray.set_out(letter)
 
         def before_body() -> None:
             # First on record, then a last look at the lease: whoever took it over
@@ -264,9 +272,9 @@ class Courier:
 
         def following() -> Letter | None:
             # The last ones are for who has none: nobody waits beside an idle seat.
-            if self._closing or self.failure:
+            if self._closing or self.failure or self._tray.backlog <= self._seats:
                 return None
-            if then := self._take(self._tray.announce, leave=self._seats):
+            if then := self._take(partial(self._tray.announce, letter)):
                 ahead.append(then)
             return ahead[0] if ahead else None
 
@@ -282,14 +290,9 @@ class Courier:
             if exchange.phase is Phase.DOT:
                 self._note_not_taken(letter)
             raise Failed(exchange)
+        took = int((time.monotonic() - begun) * 1000)
         self._deliver_result(
-            letter,
-            Result(
-                letter.delivery_id,
-                verdict,
-                started_at,
-                int((time.monotonic() - begun) * 1000),
-            ),
+            letter, Result(letter.delivery_id, verdict, started_at, took)
         )
 
     def _blame(self, letter: Letter, verdict: Outcome) -> Outcome | None:
@@ -301,13 +304,7 @@ class Courier:
             return None
         if verdict.verdict is Verdict.ACCOUNT or verdict.phase is Phase.MAIL:
             return None
-        return Outcome(
-            Verdict.DEFERRED,
-            verdict.phase,
-            verdict.code,
-            verdict.enhanced_code,
-            verdict.text,
-        )
+        return replace(verdict, verdict=Verdict.DEFERRED)
 
     def _note_not_taken(self, letter: Letter) -> None:
         self._handed_over.discard(letter.delivery_id)
@@ -346,9 +343,10 @@ class Courier:
             if is_refused:
                 self._tray.stop(letter.run_id)
                 self._takings.refusals[letter.run_id] = result.outcome
-        self._tray.done()
-        if is_batch or is_refused or not self._tray.backlog:
+        self._tray.done(letter, result)
+        if is_batch or is_refused or not self._tray.has_letters:
             self._news.set()
+        self._ready.set()  # there may be room for a domain that waited
         self._welcome.set()
 
     def _give_back(self, letter: Letter) -> None:
@@ -378,21 +376,23 @@ class Courier:
             return False
         if rests_now:
             logger.info("One connection less: %s", failure)
-            await self._rest(self._rests[min(rests, len(self._rests) - 1)])
+            await _within(self._rests[min(rests, len(self._rests) - 1)], self._end)
         else:
-            await self._rest(_PAUSE_AFTER_FAILURE)
+            await _within(_PAUSE_AFTER_FAILURE, self._end)
         with self._lock:
             self._resting -= rests_now
         return not self._closing
-
-    async def _rest(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._end.wait(), seconds)
 
     def _leave(self) -> None:
         with self._lock:
             self._seats -= 1
             self._news.set()
+
+
+async def _within(seconds: float | None, event: asyncio.Event) -> None:
+    """Waits for the event, `seconds` at the most."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
 
 
 def _named(letter: Letter) -> dict[str, object]:

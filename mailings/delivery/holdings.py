@@ -6,7 +6,7 @@ Nothing of it is forgotten when a statement fails, and everything can be repeate
 was done already, though the answer got lost, is not done for a second time.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 
 from django.conf import settings
@@ -18,6 +18,7 @@ from mailings.delivery.record import record
 from mailings.models import Lease
 
 _AFTER_BREAK = timedelta(minutes=1)
+_MOMENTS = 5  # at which those are due that were put off together
 
 
 class Holdings:
@@ -60,6 +61,16 @@ class Holdings:
         late = set(delivery_ids) & set(broken)
         give_back(self._lease, set(delivery_ids) - late)
         give_back(self._lease, late, due_at=timezone.now() + _AFTER_BREAK)
+
+    def put_off(self, later: Mapping[int, float]) -> None:
+        """From the courier, not begun: due in so many seconds, none too early."""
+        self._with_courier.difference_update(later)
+        ids, now = sorted(later, key=lambda each: later[each]), timezone.now()
+        step = max(1, -(-len(ids) // _MOMENTS))
+        for first in range(0, len(ids), step):
+            group = ids[first : first + step]
+            seconds = later[group[-1]]
+            give_back(self._lease, group, due_at=now + timedelta(seconds=seconds))
 
     def take_back_strays(self, *, broken: Collection[int] = ()) -> None:
         """

@@ -7,7 +7,7 @@ Its steps each do one thing; this thread owns the database, the courier's the so
 
 import logging
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,12 +24,14 @@ from mailings.delivery.holdings import Holdings
 from mailings.delivery.journal import Journal, Result
 from mailings.delivery.pausing import pause_if_refused
 from mailings.delivery.plan import expand
+from mailings.delivery.rates import Asked, Rates
 from mailings.delivery.record import not_composed
 from mailings.delivery.replies import Outcome
+from mailings.delivery.report import PumpReport
 from mailings.delivery.server import configured_server, fingerprint
 from mailings.delivery.smtp import Letter, Server
 from mailings.delivery.suppress import claimed_though_suppressed
-from mailings.delivery.tray import Takings
+from mailings.delivery.tray import Takings, domain_of
 from mailings.models import Lease, Run
 from mailsvc import logs
 
@@ -38,40 +40,6 @@ logger = logging.getLogger(__name__)
 _COMMIT_EVERY = 0.2  # seconds between commits while outcomes trickle in
 _PLAN_FOR = 0.5  # seconds of planning between looks at everything else
 _LOOK_EVERY = 1.0  # seconds between looks at holds, pauses, blocks and the lease
-
-
-@dataclass
-class PumpReport:
-    """What one pump did."""
-
-    accepted: int = 0
-    refused: int = 0
-    deferred: int = 0
-    unknown: int = 0
-    server_error: str | None = None  # why it gave up, in the server's words
-    objection: str = ""  # why nothing may be sent from here
-    failure: str = ""  # why it gave up, where the server is not to blame
-
-    def count(self, result: Result) -> None:
-        name = result.outcome.verdict.value
-        setattr(self, name, getattr(self, name) + 1)
-
-    def in_words(self) -> str:
-        names = ("accepted", "refused", "deferred", "unknown")
-        return ", ".join(f"{name} {getattr(self, name)}" for name in names)
-
-    @property
-    def attempts(self) -> int:
-        return self.accepted + self.refused + self.deferred + self.unknown
-
-    @property
-    def trouble(self) -> str:
-        """Why it gave up, in a sentence; "" if it did not."""
-        if self.objection:
-            return self.objection
-        if self.server_error is not None:
-            return f"The mail server does not take mail: {self.server_error}"
-        return f"Nothing can be sent from here: {self.failure}" if self.failure else ""
 
 
 def pump(
@@ -95,6 +63,7 @@ def pump(
     admitted = circuit.admits(str(server), now, fingerprint=fingerprint(server))
     if admitted == 0:
         return PumpReport(server_error=circuit.reason(str(server)))
+    rates = Rates()
     own = Journal.create(Path(settings.DELIVERY["journal_dir"]))
     try:
         lease = take_lease(
@@ -116,10 +85,13 @@ def pump(
             timeouts=settings.DELIVERY["timeouts"],
             batch=settings.DELIVERY["batch"],
             rests=settings.DELIVERY["rests"],
+            per_domain=settings.DELIVERY["per_domain"],
             is_probe=admitted == 1,
             pipelining=settings.DELIVERY["pipelining"],
         )
-        pumping = Pump(lease, own, courier, server, runs=runs, on_progress=on_progress)
+        pumping = Pump(
+            lease, own, courier, server, rates, runs=runs, on_progress=on_progress
+        )
         pumping.run(stop=stop, deadline=None if budget is None else clock() + budget)
         logger.info("Pump ended: %s", pumping.report.in_words())
     return pumping.report
@@ -131,6 +103,7 @@ class Pump:
     journal: Journal
     courier: Courier
     server: Server
+    rates: Rates
     runs: Collection[int] | None
     on_progress: Callable[[PumpReport], None]
     report: PumpReport = field(default_factory=PumpReport)
@@ -138,6 +111,7 @@ class Pump:
     def __post_init__(self) -> None:
         self._holdings = Holdings(self.lease)
         self._composers: dict[int, Composer] = {}
+        self._owners: dict[int, int] = {}  # of runs
         self._refused: dict[int, Outcome] = {}  # runs whose message is
         self._server_is_well = False
         self._claiming = self._planning = True
@@ -193,6 +167,7 @@ class Pump:
         """Plans, claims, sends and records a little; false when all is done."""
         self._look_around()
         if self._claiming:
+            self._put_off(self.courier.put_off())
             self._claim()  # first: planning takes longer than a claim lasts
             self._plan()
         else:  # a connection may have handed a letter back meanwhile
@@ -245,9 +220,27 @@ class Pump:
         self._is_dry = not claims
         if self._is_dry:
             self._nothing_due_until = now + _COMMIT_EVERY
-        letters = self._letters(claims)
+        letters = self._within_rates(self._letters(claims))
         self._holdings.hand_to_courier([letter.delivery_id for letter in letters])
         self.courier.submit(letters)
+
+    def _within_rates(self, letters: list[Letter]) -> list[Letter]:
+        """Those that may leave now; the others are put off."""
+        if not (self.rates.are_set and letters):
+            return letters
+        asked = [
+            Asked(each.delivery_id, self._owners[each.run_id], domain_of(each))
+            for each in letters
+        ]
+        late = self.rates.too_many(asked, timezone.now())
+        self._put_off(late)
+        return [each for each in letters if each.delivery_id not in late]
+
+    def _put_off(self, later: Mapping[int, float]) -> None:
+        """Back to the queue, behind what can go at once."""
+        if later:
+            logger.debug("%d letters are put off.", len(later))
+            self._holdings.put_off(later)
 
     def _letters(self, claims: Collection[Claim]) -> list[Letter]:
         self._prepare_composers({claim.run_id for claim in claims})
@@ -274,6 +267,7 @@ class Pump:
         for run in Run.objects.filter(
             pk__in=run_ids - self._composers.keys()
         ).select_related("mailing__owner"):
+            self._owners[run.pk] = run.mailing.owner_id
             self._composers[run.pk] = Composer(
                 Text.of(run), sender=settings.DEFAULT_FROM_EMAIL
             )

@@ -7,7 +7,8 @@ exactly one state), Attempt (one try, with the server's words), Suppression (an 
 that is written to no more, and why), PeriodCount, ReplyCount
 and EndCount (statistics that the engine keeps, proved by a Verification); and what the
 engine needs: Lease (a pump's claim), Circuit (is the mail server well?), Canary (does
-the worker truly work?), Installation and Host (whose database is this?).
+the worker truly work?), RateWindow (how much was sent lately, if that is limited),
+Installation and Host (whose database is this?).
 """
 
 from mailings.models.canary import Canary
@@ -18,6 +19,7 @@ from mailings.models.installation import Host, Installation
 from mailings.models.lease import Lease
 from mailings.models.mailing import Mailing
 from mailings.models.message import Message
+from mailings.models.rate import RateWindow
 from mailings.models.run import Run
 from mailings.models.sharing import (
     ClientListGroupPermission,
@@ -61,6 +63,7 @@ __all__ = [
     "MessageInvitation",
     "MessageUserPermission",
     "PeriodCount",
+    "RateWindow",
     "ReplyCount",
     "Run",
     "Suppression",

@@ -163,6 +163,7 @@ DOORS = {
     "nh3": {"mailings.html": ""},
     "prometheus_client": {"reports.metrics": ""},
     "environ": {"mailsvc.settings": ""},
+    "limits": {"mailsvc.rates": ""},
 }
 
 # They know no database, whatever they import: values in, values out.
@@ -176,6 +177,8 @@ NO_DATABASE = (
     "mailings.delivery.retry",
     "mailings.delivery.skeleton",
     "mailings.delivery.smtp",
+    "mailings.delivery.throttle",
+    "mailings.delivery.tray",
     "mailings.delivery.wire",
 )
 # A type of Django's that happens to live there.
