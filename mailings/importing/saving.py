@@ -8,9 +8,9 @@ from typing import Any, BinaryIO
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Lower
 
-from mailings.importing.reading import read_rows
+from mailings.importing.reading import Row, read_rows
 from mailings.importing.verdicts import Candidate, judged
-from mailings.models import Client, ClientList
+from mailings.models import Client, ClientList, Import
 from mailings.models.client import ClientQuerySet
 from mailsvc.validators import one_line
 from users import audit
@@ -34,11 +34,14 @@ class ImportReport:
     created: int = 0
     updated: int = 0
     unchanged: int = 0
+    rejected: int = 0
     errors: list[RowError] = field(default_factory=list)
+    keep_errors: bool = True  # else they are only counted
 
-    @property
-    def rejected(self) -> int:
-        return len(self.errors)
+    def reject(self, row: Row, reason: str) -> None:
+        self.rejected += 1
+        if self.keep_errors:
+            self.errors.append(RowError(row.number, reason))
 
     @property
     def rows(self) -> int:
@@ -54,7 +57,7 @@ class ImportReport:
         }
 
 
-def put_on_record(report: ImportReport, file_name: str, *, by: User) -> None:
+def put_on_record(report: "ImportReport | Import", file_name: str, *, by: User) -> None:
     """On the audit log: from which file, and how many."""
     counts = (
         f"created {report.created}, updated {report.updated}, "
@@ -83,10 +86,7 @@ def import_clients(
     """
     client_list = find_list(owner, list_name) if list_name is not None else None
     report = ImportReport()
-    candidates = judged(
-        read_rows(file),
-        lambda row, reason: report.errors.append(RowError(row.number, reason)),
-    )
+    candidates = judged(read_rows(file), report.reject)
     steps = (
         compared(candidates, owner)
         if dry_run
