@@ -172,13 +172,18 @@ class UndoPage(Own, ConfirmPage):
 
 
 class RejectedRows(Own, SingleObjectMixin, View):  # type: ignore[type-arg]
-    """The rows that were refused, as they are in the file, each with the reason."""
+    """
+    `?export=csv`: the rows that were refused, as they are in the file, each with the
+    reason. It is put on record, as every file that is taken away.
+    """
 
     http_method_names = ["get", "head", "options"]
     model = Import
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         job: Import = self.get_object()
+        if request.GET.get("export") != "csv":
+            return redirect(job)
         if not job.columns["places"] or not ImportFile.objects.filter(of=job).exists():
             raise Http404
         self.exported("csv")

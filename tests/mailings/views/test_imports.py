@@ -208,7 +208,7 @@ def test_rejected_rows_come_back_as_they_were_without_formulas(
         alice_client, "Code;Почта;ФИО\n=1+1;bad;Б\n1;a@example.com;A\n2;3;4;5\n"
     )
     for _step in ("checked", "done"):
-        answer = alice_client.get(f"{job.get_absolute_url()}rejected/")
+        answer = alice_client.get(f"{job.get_absolute_url()}rejected/?export=csv")
         text = b"".join(answer.streaming_content).decode("utf-8-sig")
         rows = list(csv.reader(io.StringIO(text)))
         assert rows[0] == ["Code", "Почта", "ФИО", "Row", "Reason"]
