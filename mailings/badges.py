@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from mailings.models import Attempt, Delivery, Mailing, Run, Suppression
+from mailings.models import Attempt, Delivery, Import, Mailing, Run, Suppression
 from mailsvc.badges import Badge
 
 _MAILING = {
@@ -31,6 +31,18 @@ _SUPPRESSION = {
     Suppression.Kind.UNSUBSCRIBED: ("envelope-slash", "warning"),
     Suppression.Kind.ADDRESS_REFUSED: ("x-circle", "danger"),
     Suppression.Kind.BY_HAND: ("slash-circle", "secondary"),
+}
+
+
+_IMPORT = {
+    Import.State.COLUMNS: ("question-circle", "warning"),
+    Import.State.CHECKING: ("hourglass", "primary"),
+    Import.State.CHECKED: ("clipboard-check", "info"),
+    Import.State.SAVING: ("hourglass", "primary"),
+    Import.State.DONE: ("check-circle", "success"),
+    Import.State.UNDOING: ("hourglass", "primary"),
+    Import.State.UNDONE: ("arrow-counterclockwise", "secondary"),
+    Import.State.FAILED: ("exclamation-circle", "danger"),
 }
 
 
@@ -73,7 +85,14 @@ def of_suppression(kind: str) -> Badge:
     return Badge(found.label, *_SUPPRESSION[found])
 
 
-def of(row: Mailing | Run | Delivery | Attempt | Suppression) -> list[Badge]:
+def of_import(job: Import) -> list[Badge]:
+    state = Import.State(job.state)
+    return [Badge(state.label, *_IMPORT[state])]
+
+
+def of(
+    row: Mailing | Run | Delivery | Attempt | Suppression | Import,
+) -> list[Badge]:
     match row:
         case Mailing():
             return of_mailing(row)
@@ -83,5 +102,7 @@ def of(row: Mailing | Run | Delivery | Attempt | Suppression) -> list[Badge]:
             return of_delivery(row)
         case Attempt():
             return of_attempt(row)
+        case Import():
+            return of_import(row)
         case Suppression():
             return [of_suppression(row.kind)]

@@ -98,6 +98,11 @@ def start_soon(mailing: Mailing) -> None:
     async_task("mailings.tasks.start_mailing", mailing.pk)
 
 
+def work_on_import_soon(pk: int) -> None:
+    """Asks the worker to go on with an upload. One task too many does no harm."""
+    async_task("mailings.tasks.work_on_import", pk)
+
+
 def wake() -> None:
     """Asks the worker to send what is due. Cheap; one too many does no harm."""
     # Locked rows are at work, or left by a worker that died.

@@ -15,6 +15,7 @@ from mailings.models import (
     Client,
     ClientList,
     Delivery,
+    Import,
     Mailing,
     Message,
     Run,
@@ -94,6 +95,23 @@ class ClientTable(BaseTable):
 
     def value_comment(self, value: str) -> str:
         return value
+
+
+class ImportTable(BaseTable):
+    file_name = tables.Column(linkify=True)
+    state = BadgesColumn()
+    created = NumberColumn()
+    updated = NumberColumn()
+    unchanged = NumberColumn()
+    rejected = NumberColumn()
+    created_at = TimeColumn()
+
+    class Meta(BaseTable.Meta):
+        model = Import
+        fields = (
+            *("file_name", "state", "created", "updated", "unchanged", "rejected"),
+            "created_at",
+        )
 
 
 class AllowColumn(tables.Column):  # type: ignore[misc]

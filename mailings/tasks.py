@@ -3,7 +3,8 @@
 from django.conf import settings
 from django.utils import timezone
 
-from mailings import delivery, lifecycle
+from mailings import delivery, imports, lifecycle
+from mailings.importing import jobs
 from mailings.models import Canary, Mailing
 from mailsvc import shutdown
 from users import mails
@@ -28,12 +29,18 @@ def pump() -> None:
     lifecycle.settle(timezone.now(), go_on=not report.trouble)
 
 
+def work_on_import(import_id: int) -> None:
+    """Somebody has uploaded clients, or takes them back."""
+    jobs.work(import_id)
+
+
 def sweep() -> None:
     """Every minute: finds what a lost task, schedule or worker has left."""
     now = timezone.now()
     if delivery.objection(now):
         return
     lifecycle.sweep(now)
+    imports.sweep(now)
     mails.send_due(timezone.now())
 
 

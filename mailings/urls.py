@@ -5,6 +5,7 @@ from django.urls import URLPattern, path
 from mailings.views import (
     clients,
     history,
+    imports,
     lists,
     mailings,
     messages,
@@ -40,6 +41,36 @@ urlpatterns = [
     path("clients/", clients.ClientListPage.as_view(), name="client-list"),
     path("clients/new/", clients.ClientCreatePage.as_view(), name="client-create"),
     path("clients/options/", pickers.ClientOptions.as_view(), name="client-options"),
+    path("clients/import/", imports.UploadPage.as_view(), name="import-create"),
+    path(
+        "clients/import/<int:pk>/", imports.ImportPage.as_view(), name="import-detail"
+    ),
+    path(
+        "clients/import/<int:pk>/live/",
+        imports.ImportLivePart.as_view(),
+        name="import-live",
+    ),
+    path(
+        "clients/import/<int:pk>/columns/",
+        imports.ChooseColumns.as_view(),
+        name="import-columns",
+    ),
+    path(
+        "clients/import/<int:pk>/start/", imports.Start.as_view(), name="import-start"
+    ),
+    path(
+        "clients/import/<int:pk>/discard/",
+        imports.Discard.as_view(),
+        name="import-discard",
+    ),
+    path(
+        "clients/import/<int:pk>/undo/", imports.UndoPage.as_view(), name="import-undo"
+    ),
+    path(
+        "clients/import/<int:pk>/rejected/",
+        imports.RejectedRows.as_view(),
+        name="import-rejected",
+    ),
     path("clients/<int:pk>/", clients.ClientDetailPage.as_view(), name="client-detail"),
     path(
         "clients/<int:pk>/edit/",

@@ -65,6 +65,12 @@ def answer(table: Table, name: str, kind: str) -> HttpResponseBase:
     return KINDS[kind](rows, f"{name}-{timezone.localdate():%Y-%m-%d}.{kind}")
 
 
+def answer_rows(rows: Iterable[list[Any]], name: str) -> HttpResponseBase:
+    """Rows that are no table, as CSV; each as harmless as a table's."""
+    safe = _in_context([safe_cell(value) for value in row] for row in rows)
+    return _csv(safe, f"{name}-{timezone.localdate():%Y-%m-%d}.csv")
+
+
 def tag(request: HttpRequest, version: object) -> str:
     """
     The ETag of a file: another one if anything is different that the file shows.

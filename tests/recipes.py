@@ -1,5 +1,6 @@
 """Objects for tests, whole and allowed by the database; what matters is passed in."""
 
+import uuid
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -7,13 +8,14 @@ from typing import Any
 from django.utils import timezone
 from model_bakery import baker
 
-from mailings import tokens
+from mailings import imports, tokens
 from mailings.delivery import rebuild_statistics
 from mailings.models import (
     Attempt,
     Client,
     ClientList,
     Delivery,
+    Import,
     Lease,
     Mailing,
     Message,
@@ -170,6 +172,13 @@ def suppression(owner: User, **values: Any) -> Suppression:
         "mailing": "News",
     } | values
     return Suppression.objects.create(owner=owner, **values)
+
+
+def uploaded(
+    owner: User, content: str = "email,name\na@example.com,Anna\nbad,B\n"
+) -> Import:
+    """A file that was uploaded and, if it is small, checked."""
+    return imports.upload(content.encode(), "clients.csv", by=owner, key=uuid.uuid4())
 
 
 def unsubscribe_token(delivery: Delivery) -> str:

@@ -1,18 +1,21 @@
 """
-Clients from a CSV file: file -> rows -> verdicts -> saved in chunks.
+Clients from a file (CSV, XLSX): file -> rows -> verdicts -> saved in chunks.
 
-`texts` finds out the encoding, `reading` cuts the file into rows, `verdicts` judges a
-row (all three know no database), `saving` compares with what the owner has and saves.
-Nothing here prints: a command or a page shows the `ImportReport`.
+`texts` finds out the encoding, `workbook` and `reading` cut the file into rows,
+`columns` tells which column is which, `verdicts` judges a row (these know no
+database); `saving` compares with what the owner has and saves. `jobs` does all that for
+a file that was uploaded, in steps that survive a crash, and `undoing` takes it back.
+Nothing here prints: a command or a page shows the `ImportReport`, or the `Import`.
 """
 
-from mailings.importing.reading import UnreadableFile, read_rows
+from mailings.importing.reading import read_rows
 from mailings.importing.saving import (
     ImportReport,
     RowError,
     import_clients,
     put_on_record,
 )
+from mailings.importing.sheets import UnreadableFile
 from mailings.importing.texts import decode
 
 __all__ = [

@@ -1,54 +1,57 @@
-"""A CSV file, whatever made it, as rows of the columns that we know."""
+"""A file, whatever made it, as rows of the columns that we know. CSV is cut here."""
 
 import csv
 import io
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import BinaryIO
 
 from django.utils.translation import gettext as _
 
+from mailings.importing import workbook
+from mailings.importing.columns import Columns, by_content, by_name
+from mailings.importing.sheets import MAX_COLUMNS, Line, Sheet, UnreadableFile
 from mailings.importing.texts import UNREADABLE, encoding_of, rewindable
 
-# The first name is ours; the others are what other programs and people write.
-COLUMNS = {
-    "email": [
-        *("email", "e-mail", "mail", "email address", "e-mail address"),
-        *("почта", "эл. почта", "электронная почта", "адрес электронной почты"),
-    ],
-    "full_name": [
-        *("full_name", "full name", "fullname", "name", "фио", "ф.и.о.", "имя"),
-        *("полное имя", "имя и фамилия", "фамилия и имя", "клиент"),
-    ],
-    "comment": [
-        *("comment", "comments", "note", "notes"),
-        *("комментарий", "комментарии", "примечание", "заметка"),
-    ],
-}
 DELIMITERS = (",", ";", "\t")
 
-MAX_COLUMNS = 50
 MAX_LINE = 64_000  # characters
 # A cell may contain line breaks; a quotation mark that nobody closed must not
 # swallow the rest of the file.
 MAX_LINES_OF_ROW = 50
 
 
-class UnreadableFile(Exception):
-    """The file as a whole can't be imported; the message says why."""
+_SAMPLES = 3  # rows
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """
     One row of the file. `number` counts from 1, the row of the column names
-    included, as a spreadsheet shows it; with a `problem` there are no values.
+    included, as a spreadsheet shows it; with a `problem` there are no values. `cells`
+    are all of its cells, as far as they can be told apart.
     """
 
     number: int
     values: dict[str, str]
     problem: str = ""
+    cells: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """
+    How a file begins. `columns` is our guess, None if we have none; it is `certain` if
+    the names of the columns say so.
+    """
+
+    names: list[str]
+    samples: list[list[str]]
+    columns: Columns | None
+    is_certain: bool
 
 
 class _BadRow(Exception):
@@ -81,27 +84,103 @@ class _Lines:
         return True
 
 
-def read_rows(file: BinaryIO) -> Iterator[Row]:
+def read_rows(file: BinaryIO, columns: Columns | None = None) -> Iterator[Row]:
     """
     Yields the rows below the column names, blank ones left out, one at a time.
 
     `file` is read in pieces from where it stands, and stays open. Raises
-    UnreadableFile, in words, if there is no column of e-mail addresses.
+    UnreadableFile, in words, if there is no column of e-mail addresses and nobody has
+    said (`columns`) which it is.
     """
+    with _opened(file) as sheet:
+        columns = columns or _named(sheet)
+        lines = sheet.below if columns.has_names else chain([sheet.first], sheet.below)
+        width = len(sheet.first.cells)
+        for line in lines:
+            yield _row(line, columns, width)
+
+
+def look(file: BinaryIO) -> Head:
+    """How the file begins, and which column may be which. Raises UnreadableFile."""
+    with _opened(file) as sheet:
+        names = sheet.first.cells
+        samples = [line.cells for line in islice(sheet.below, _SAMPLES)]
+    places = by_name(names)
+    if "email" in places:
+        return Head(names, samples, Columns(places), is_certain=True)
+    return Head(names, samples, by_content(names, samples), is_certain=False)
+
+
+def count_rows(file: BinaryIO) -> int:
+    """About how many rows the file has; not fewer than are there."""
     with rewindable(file) as source:
+        if workbook.is_workbook(source):
+            return workbook.count_rows(source)
+        start, feeds, returns = source.tell(), 1, 1
+        while piece := source.read(1 << 16):
+            feeds += piece.count(b"\n")
+            returns += piece.count(b"\r")
+        source.seek(start)
+        return max(feeds, returns)
+
+
+@contextmanager
+def _opened(file: BinaryIO) -> Iterator[Sheet]:
+    with rewindable(file) as source:
+        if workbook.is_workbook(source):
+            with workbook.opened(source) as sheet:
+                yield _bounded(sheet)
+            return
         text = io.TextIOWrapper(
             source, encoding=encoding_of(source), errors="replace", newline=""
         )
         try:
-            yield from _rows(_Lines(text))
+            yield _bounded(_sheet(_Lines(text)))
         finally:
             text.detach()
 
 
-def _rows(lines: _Lines) -> Iterator[Row]:
+def _bounded(sheet: Sheet) -> Sheet:
+    if len(sheet.first.cells) > MAX_COLUMNS:
+        raise UnreadableFile(
+            _("Too many columns: %(count)d, at most %(limit)d are allowed.")
+            % {"count": len(sheet.first.cells), "limit": MAX_COLUMNS}
+        )
+    return sheet
+
+
+def _named(sheet: Sheet) -> Columns:
+    places = by_name(sheet.first.cells)
+    if "email" not in places:
+        raise UnreadableFile(
+            _(
+                "There is no column “email”. The first row must name the columns: "
+                "email, full_name, comment. It says: %(found)s"
+            )
+            % {"found": sheet.header[:200]}
+        )
+    return Columns(places)
+
+
+def _row(line: Line, columns: Columns, width: int) -> Row:
+    if line.problem:
+        return Row(line.number, {}, line.problem, line.cells)
+    try:
+        values = _values(line.cells, columns, width)
+    except _BadRow as error:
+        return Row(line.number, {}, str(error), line.cells)
+    return Row(line.number, values, cells=line.cells)
+
+
+def _sheet(lines: _Lines) -> Sheet:
+    """A CSV text; what separates its cells is found out."""
     number, header = _first_line(lines)
     delimiter, names = _column_names(header, lines)
-    places = _places(names)
+    first = Line(number, names)
+    return Sheet(first, header.strip(), _below(lines, number, delimiter))
+
+
+def _below(lines: _Lines, number: int, delimiter: str) -> Iterator[Line]:
     while line := lines.next():
         number += 1
         if not line.strip():
@@ -109,9 +188,9 @@ def _rows(lines: _Lines) -> Iterator[Row]:
         try:
             cells = _cells(line, lines, delimiter)
             if any(cell and not cell.isspace() for cell in cells):
-                yield Row(number, _values(cells, places, len(names)))
+                yield Line(number, cells)
         except _BadRow as error:
-            yield Row(number, {}, str(error))
+            yield Line(number, [], str(error))
 
 
 def _first_line(lines: _Lines) -> tuple[int, str]:
@@ -131,52 +210,26 @@ def _is_excel_hint(line: str) -> bool:
 
 def _column_names(header: str, lines: _Lines) -> tuple[str, list[str]]:
     """The delimiter that makes sense of the first row, and the names in it."""
-    if header.startswith("PK\x03\x04"):
-        raise UnreadableFile(
-            _("This is a workbook (XLSX), not a CSV file. Save it as CSV first.")
-        )
     if "\0" in header:
         raise UnreadableFile(_("This is not a text file."))
     if lines.skip_rest(header):
         raise UnreadableFile(_("The row of the column names is too long."))
-    readings = [(d, _names(header, lines, d)) for d in DELIMITERS]
-    delimiter, names = max(readings, key=lambda reading: len(_places(reading[1])))
-    if "email" not in _places(names):
-        raise UnreadableFile(
-            _(
-                "There is no column “email”. The first row must name the columns: "
-                "email, full_name, comment. It says: %(found)s"
-            )
-            % {"found": header.strip()[:200]}
-        )
-    if len(names) > MAX_COLUMNS:
-        raise UnreadableFile(
-            _("Too many columns: %(count)d, at most %(limit)d are allowed.")
-            % {"count": len(names), "limit": MAX_COLUMNS}
-        )
-    return delimiter, names
+    readings = [(delimiter, _names(header, delimiter)) for delimiter in DELIMITERS]
+    # Where no name says anything, the more columns the better.
+    return max(
+        readings, key=lambda reading: (len(by_name(reading[1])), len(reading[1]))
+    )
 
 
-def _names(header: str, lines: _Lines, delimiter: str) -> list[str]:
+def _names(header: str, delimiter: str) -> list[str]:
     try:
         cells = next(csv.reader([header], delimiter=delimiter), [])
     except csv.Error:
         return []
-    names = [" ".join(cell.split()).casefold() for cell in cells]
+    names = [" ".join(cell.split()) for cell in cells]
     while names and not names[-1]:  # a spreadsheet's empty columns
         names.pop()
     return names
-
-
-def _places(names: list[str]) -> dict[str, int]:
-    """Where our columns are: {"email": 2, …}; of two candidates the better name."""
-    places = {}
-    for column, candidates in COLUMNS.items():
-        for candidate in candidates:
-            if candidate in names:
-                places[column] = names.index(candidate)
-                break
-    return places
 
 
 def _cells(line: str, lines: _Lines, delimiter: str) -> list[str]:
@@ -207,7 +260,7 @@ def _cells(line: str, lines: _Lines, delimiter: str) -> list[str]:
     return cells
 
 
-def _values(cells: list[str], places: dict[str, int], width: int) -> dict[str, str]:
+def _values(cells: list[str], columns: Columns, width: int) -> dict[str, str]:
     if any(cell.strip() for cell in cells[width:]):
         raise _BadRow(
             _(
@@ -218,7 +271,7 @@ def _values(cells: list[str], places: dict[str, int], width: int) -> dict[str, s
         )
     values = {
         column: cells[place].strip() if place < len(cells) else ""
-        for column, place in places.items()
+        for column, place in columns.places.items()
     }
     if any(UNREADABLE in value for value in values.values()):
         raise _BadRow(_("There are characters that can't be read in this encoding."))

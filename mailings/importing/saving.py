@@ -8,9 +8,9 @@ from typing import Any, BinaryIO
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Lower
 
-from mailings.importing.reading import read_rows
-from mailings.importing.verdicts import Candidate, Judge, Rejected
-from mailings.models import Client, ClientList
+from mailings.importing.reading import Row, read_rows
+from mailings.importing.verdicts import Candidate, judged
+from mailings.models import Client, ClientList, Import
 from mailings.models.client import ClientQuerySet
 from mailsvc.validators import one_line
 from users import audit
@@ -34,11 +34,14 @@ class ImportReport:
     created: int = 0
     updated: int = 0
     unchanged: int = 0
+    rejected: int = 0
     errors: list[RowError] = field(default_factory=list)
+    keep_errors: bool = True  # else they are only counted
 
-    @property
-    def rejected(self) -> int:
-        return len(self.errors)
+    def reject(self, row: Row, reason: str) -> None:
+        self.rejected += 1
+        if self.keep_errors:
+            self.errors.append(RowError(row.number, reason))
 
     @property
     def rows(self) -> int:
@@ -54,7 +57,7 @@ class ImportReport:
         }
 
 
-def put_on_record(report: ImportReport, file_name: str, *, by: User) -> None:
+def put_on_record(report: "ImportReport | Import", file_name: str, *, by: User) -> None:
     """On the audit log: from which file, and how many."""
     counts = (
         f"created {report.created}, updated {report.updated}, "
@@ -83,18 +86,37 @@ def import_clients(
     """
     client_list = find_list(owner, list_name) if list_name is not None else None
     report = ImportReport()
-    candidates = _candidates(file, report)
-    while chunk := list(islice(candidates, CHUNK)):
-        if dry_run:
-            plan = _compare(chunk, _matching(chunk, owner))
-        else:
-            client_list = client_list and _saved(client_list)
-            plan = _save(chunk, owner, client_list)
+    candidates = judged(read_rows(file), report.reject)
+    steps = (
+        compared(candidates, owner)
+        if dry_run
+        else saved(candidates, owner, client_list)
+    )
+    for plan in steps:
         report.created += len(plan.new)
         report.updated += len(plan.changed)
         report.unchanged += len(plan.same)
         after_chunk(report)
     return report
+
+
+def compared(candidates: Iterator[Candidate], owner: User) -> Iterator["Plan"]:
+    """What would be done with each chunk."""
+    while chunk := list(islice(candidates, CHUNK)):
+        yield _compare(chunk, _matching(chunk, owner))
+
+
+def saved(
+    candidates: Iterator[Candidate],
+    owner: User,
+    client_list: ClientList | None,
+    beside: "Beside | None" = None,
+) -> Iterator["Plan"]:
+    """What was done with each chunk, each in a transaction of its own."""
+    while chunk := list(islice(candidates, CHUNK)):
+        if client_list is not None:
+            client_list = with_key(client_list)
+        yield _save(chunk, owner, client_list, beside or Beside())
 
 
 def find_list(owner: User, name: str) -> ClientList:
@@ -105,25 +127,37 @@ def find_list(owner: User, name: str) -> ClientList:
     return own.filter(name__iexact=wanted.name).first() or wanted
 
 
-def _candidates(file: BinaryIO, report: ImportReport) -> Iterator[Candidate]:
-    judge = Judge()
-    for row in read_rows(file):
-        try:
-            yield judge.candidate(row)
-        except Rejected as error:
-            report.errors.append(RowError(row.number, str(error)))
-
-
 @dataclass
-class _Plan:
-    """A chunk, told apart. `changed` and `same` are rows of the database."""
+class Plan:
+    """
+    A chunk, told apart. `changed` and `same` are rows of the database; `before` has
+    name and comment that a changed one had, `joined` the keys of those that were put on
+    the list, `last` the number of the last row.
+    """
 
+    last: int
     new: list[Client] = field(default_factory=list)
     changed: list[Client] = field(default_factory=list)
     same: list[Client] = field(default_factory=list)
+    before: dict[int, tuple[str, str]] = field(default_factory=dict)
+    joined: set[int] = field(default_factory=set)
+
+    @property
+    def clients(self) -> list[Client]:
+        return [*self.new, *self.changed, *self.same]
 
 
-def _saved(client_list: ClientList) -> ClientList:
+class Beside:
+    """What else is done in the transaction of a chunk: here, nothing."""
+
+    def begun(self) -> None:
+        """Before anything is looked at."""
+
+    def done(self, plan: Plan) -> None:
+        """After all is saved; what is raised here undoes it."""
+
+
+def with_key(client_list: ClientList) -> ClientList:
     """The list with a key; somebody may have made it since we looked."""
     if client_list.pk is None:
         client_list, _created = ClientList.objects.get_or_create(
@@ -134,19 +168,28 @@ def _saved(client_list: ClientList) -> ClientList:
     return client_list
 
 
-def _save(chunk: list[Candidate], owner: User, client_list: ClientList | None) -> _Plan:
+def _save(
+    chunk: list[Candidate],
+    owner: User,
+    client_list: ClientList | None,
+    beside: Beside,
+) -> Plan:
     for _try in range(_TRIES - 1):
         try:
-            return _save_once(chunk, owner, client_list)
+            return _save_once(chunk, owner, client_list, beside)
         except IntegrityError:  # somebody was faster: compare again
             continue
-    return _save_once(chunk, owner, client_list)
+    return _save_once(chunk, owner, client_list, beside)
 
 
 @transaction.atomic
 def _save_once(
-    chunk: list[Candidate], owner: User, client_list: ClientList | None
-) -> _Plan:
+    chunk: list[Candidate],
+    owner: User,
+    client_list: ClientList | None,
+    beside: Beside,
+) -> Plan:
+    beside.begun()
     # Locked, so that the upsert below can't bring a deleted client back.
     plan = _compare(chunk, _matching(chunk, owner).select_for_update())
     for client in plan.new:
@@ -161,7 +204,8 @@ def _save_once(
         update_fields=["full_name", "comment"],
     )
     if client_list is not None:
-        _add_to_list(client_list, [*plan.new, *plan.changed, *plan.same])
+        plan.joined = _add_to_list(client_list, plan.clients)
+    beside.done(plan)
     return plan
 
 
@@ -175,15 +219,16 @@ def _matching(chunk: list[Candidate], owner: User) -> ClientQuerySet:
     )
 
 
-def _compare(chunk: list[Candidate], matching: ClientQuerySet) -> _Plan:
+def _compare(chunk: list[Candidate], matching: ClientQuerySet) -> Plan:
     known = {client.email.lower(): client for client in matching}
-    plan = _Plan()
+    plan = Plan(last=chunk[-1].number)
     for candidate in chunk:
         client = known.get(candidate.email.lower())
         if client is None:
             plan.new.append(_newcomer(candidate))
-        elif _take_over(candidate, client):
+        elif (before := _take_over(candidate, client)) is not None:
             plan.changed.append(client)
+            plan.before[client.pk] = before
         else:
             plan.same.append(client)
     return plan
@@ -196,20 +241,25 @@ def _newcomer(candidate: Candidate) -> Client:
     return Client(email=candidate.email, full_name=name, comment=candidate.comment)
 
 
-def _take_over(candidate: Candidate, client: Client) -> bool:
-    """Puts what the file says into the client; whether that changes anything."""
+def _take_over(candidate: Candidate, client: Client) -> tuple[str, str] | None:
+    """Puts what the file says into the client; what it was, if that changes it."""
     before = (client.full_name, client.comment)
     client.full_name = candidate.full_name or client.full_name
     client.comment = candidate.comment or client.comment
-    return (client.full_name, client.comment) != before
+    return before if (client.full_name, client.comment) != before else None
 
 
-def _add_to_list(client_list: ClientList, clients: list[Client]) -> None:
+def _add_to_list(client_list: ClientList, clients: list[Client]) -> set[int]:
+    """The keys of those who were not on it yet."""
     membership = ClientList.clients.through
+    keys = {client.pk for client in clients}
+    on_it = membership.objects.filter(clientlist=client_list, client__in=keys)
+    joined = keys - set(on_it.values_list("client_id", flat=True))
     membership.objects.bulk_create(
         [
-            membership(clientlist_id=client_list.pk, client_id=client.pk)
-            for client in clients
+            membership(clientlist_id=client_list.pk, client_id=key)
+            for key in sorted(joined)
         ],
         ignore_conflicts=True,
     )
+    return joined

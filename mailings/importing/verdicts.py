@@ -1,6 +1,7 @@
 """Is this row a client? Judged by the rules of the model, without the database."""
 
 import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -29,6 +30,7 @@ _FIELDS = {
 class Candidate:
     """What a good row says about a client; the name and the comment may be empty."""
 
+    number: int
     email: str
     full_name: str
     comment: str
@@ -54,6 +56,7 @@ class Judge:
         if row.problem:
             raise Rejected(row.problem)
         candidate = Candidate(
+            number=row.number,
             email=row.values["email"],
             full_name=row.values.get("full_name", ""),
             comment=_LINE_END.sub("\n", row.values.get("comment", "")),
@@ -66,6 +69,18 @@ class Judge:
                 % {"row": first}
             )
         return candidate
+
+
+def judged(
+    rows: Iterable[Row], rejected: Callable[[Row, str], None]
+) -> Iterator[Candidate]:
+    """The good rows; of the others, each with the reason, `rejected` is told."""
+    judge = Judge()
+    for row in rows:
+        try:
+            yield judge.candidate(row)
+        except Rejected as error:
+            rejected(row, str(error))
 
 
 def _check(candidate: Candidate) -> None:

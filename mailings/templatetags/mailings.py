@@ -12,14 +12,16 @@ from django.utils.safestring import SafeString
 from mailings import badges
 from mailings.condition import Condition
 from mailings.condition import condition as condition_at
-from mailings.models import Attempt, Delivery, Mailing, Run, Suppression
+from mailings.models import Attempt, Delivery, Import, Mailing, Run, Suppression
 from mailings.models.run import OPEN_STATES, STATES
 
 register = template.Library()
 
 
 @register.filter(name="badges")
-def badges_of(row: Mailing | Run | Delivery | Attempt | Suppression) -> SafeString:
+def badges_of(
+    row: Mailing | Run | Delivery | Attempt | Suppression | Import,
+) -> SafeString:
     return format_html_join(" ", "{}", ((badge,) for badge in badges.of(row)))
 
 

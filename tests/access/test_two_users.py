@@ -82,9 +82,13 @@ def person(word: str) -> Person:
     lifecycle.hold(held, by=_admin(), reason=f"Reason {word}")
     Delivery.objects.filter(run__mailing=mailing).update(full_name=f"To {word}")
     Attempt.objects.filter(run__mailing=mailing).update(reply=f"Reply {word}")
+    uploaded = recipes.uploaded(
+        user, f"email,name\n{word}@import.example.com,Import {word}\nbad {word},B\n"
+    )
     browser = Client()
     browser.force_login(user)
     keys = {
+        "import": uploaded.pk,
         "client": client.pk,
         "list": listed.pk,
         "message": message.pk,

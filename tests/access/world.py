@@ -122,6 +122,7 @@ def _keys(**of: Any) -> dict[str, Any]:
     mail = f"1700000000000000000-{of['delivery'].pk}"
     return {
         "mailings:client": of["client"].pk,
+        "mailings:import": recipes.uploaded(of["client"].owner).pk,
         "mailings:list": of["client_list"].pk,
         "mailings:suppression": recipes.suppression(of["client"].owner).pk,
         "mailings:unsubscribe/token": "no-such-token",

@@ -51,11 +51,18 @@ MAY_IMPORT = {
         "mailings.delivery",
     ),
     "mailings.removing": _MODELS,
+    "mailings.imports": (
+        *_MODELS,
+        "mailings.lifecycle",
+        "mailings.schedules",
+        "mailings.importing",
+    ),
     "mailings.tasks": (
         *_MODELS,
         "mailings.lifecycle",
         "mailings.delivery",
         "mailings.importing",
+        "mailings.imports",
     ),
     "mailings.demo": (
         *_MODELS,
@@ -69,6 +76,7 @@ MAY_IMPORT = {
         "mailings.lifecycle",
         "mailings.delivery",
         "mailings.importing",
+        "mailings.imports",
         "mailings.demo",
     ),
     "mailings.badges": _MODELS,
@@ -95,6 +103,8 @@ MAY_IMPORT = {
         "mailings.retrying",
         "mailings.suppressing",
         "mailings.importing",
+        "mailings.imports",
+        "mailings.condition",  # an import waits for the worker
     ),
     "mailings.admin": (*_SCREEN, "mailings.forms", "mailings.lifecycle"),
     "mailings.urls": ("mailings.views",),

@@ -137,7 +137,7 @@ def test_one_broken_byte_does_not_spoil_the_encoding_of_the_others(
         (codecs.BOM_UTF8, "The file is empty."),
         (b"a@example.com,Anna\n", "There is no column “email”."),
         (b"full_name,comment\nAnna,x\n", "There is no column “email”."),
-        (b"PK\x03\x04\x14\x00", "This is a workbook (XLSX)"),
+        (b"PK\x03\x04\x14\x00", "This workbook (XLSX) can't be read"),
         (b"\x00\x01\x02\x03", "This is not a text file."),
         ("email\na@example.com".encode("utf-16-le"), "This is not a text file."),
         ("email\na@example.com".encode("utf-32"), "This is not a text file."),

@@ -53,6 +53,7 @@ class AuditEntry(models.Model):
         SHARED = "shared", _("shared something")
         UNSHARED = "unshared", _("took a share back")
         IMPORTED = "imported", _("imported clients")
+        IMPORT_UNDONE = "import_undone", _("undid an import of clients")
         EXPORTED = "exported", _("exported a table")
         SUPPRESSED = "suppressed", _("suppressed an address")
         ALLOWED_AGAIN = "allowed_again", _("allowed an address again")

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from mailings import delivery, lifecycle
+from mailings import delivery, imports, lifecycle
 from mailings.models import Run
 from mailsvc import shutdown
 from mailsvc.commands import Outcome, ServiceCommand, stopping_on_signals
@@ -13,7 +13,8 @@ from users import mails
 
 class Command(ServiceCommand):
     help = (
-        "Does what is due, once: starts mailings, sends, retries, closes what is over. "
+        "Does what is due, once: starts mailings, sends, retries, closes what is over; "
+        "goes on with imports. "
         "Call it from cron each minute. If as many processes as DELIVERY_PUMPS allows "
         "are sending already, it leaves the sending to them. Exits with 1 if the mail "
         "server does not take mail, or sending is held until a manager confirms it."
@@ -27,6 +28,7 @@ class Command(ServiceCommand):
             with stopping_on_signals():
                 started = lifecycle.sweep(begun_at)
                 mails.send_due(begun_at)
+                imports.work_off(timezone.now())
                 # A minute's call must not pile up on the call that is still sending.
                 if delivery.seat_is_free(timezone.now()):
                     report = delivery.pump(stop=shutdown.requested)
