@@ -4,6 +4,7 @@ from django.urls import URLPattern, path
 
 from mailings.views import (
     clients,
+    foreseeing,
     history,
     lists,
     mailings,
@@ -94,6 +95,7 @@ urlpatterns = [
     ),
     path("mailings/", mailings.MailingListPage.as_view(), name="mailing-list"),
     path("mailings/new/", mailings.MailingCreatePage.as_view(), name="mailing-create"),
+    path("mailings/foresee/", foreseeing.Foresee.as_view(), name="mailing-foresee"),
     path(
         "mailings/<int:pk>/",
         mailings.MailingDetailPage.as_view(),

@@ -295,10 +295,5 @@ class Mailing(models.Model):
         own = Client.objects.filter(owner_id=self.owner_id)
         if self.all_clients:
             return own
-        through_lists = ClientList.clients.through.objects.filter(
-            clientlist__in=self.lists.all()
-        ).values("client_id")
-        picked = Mailing.clients.through.objects.filter(mailing_id=self.pk).values(
-            "client_id"
-        )
-        return own.filter(Q(pk__in=through_lists) | Q(pk__in=picked))
+        picked = Mailing.clients.through.objects.filter(mailing_id=self.pk)
+        return own.reached(lists=self.lists.all(), picked=picked.values("client_id"))

@@ -1,7 +1,6 @@
 """Mailings: list, detail with live state, create, edit, delete; what can be done."""
 
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any, ClassVar, cast
 
 from django.contrib import messages
@@ -18,8 +17,10 @@ from mailings import lifecycle
 from mailings.filters import MailingFilter
 from mailings.forms.mailing import MailingForm
 from mailings.models import ClientList, Mailing, Message, Run
+from mailings.outlook import coming
 from mailings.tables import MailingTable, RunTable
 from mailings.views.access import AtHand, ByOwner, Changeable, Own, Visible
+from mailings.views.foreseeing import foreseen
 from mailsvc.views import (
     ConfirmPage,
     CreatePage,
@@ -30,7 +31,6 @@ from mailsvc.views import (
 )
 from users.permissions import can
 
-OCCURRENCES_SHOWN = 5
 RUNS_SHOWN = 10
 _SOON = timedelta(minutes=2)
 
@@ -84,17 +84,17 @@ class MailingListPage(MailingsAtHand, TablePage):
 def live_state(mailing: Mailing, now: datetime) -> dict[str, Any]:
     """What changes while one looks at a mailing, and how soon to look again."""
     runs = list(mailing.runs.all()[: RUNS_SHOWN + 1])
-    upcoming = list(islice(mailing.occurrences_after(now), OCCURRENCES_SHOWN))
+    ahead = coming(mailing, now, has_run=bool(runs))
     recipients, suppressed = mailing.recipient_counts()
     return {
         "mailing": mailing,
         "recipients": recipients,
         "suppressed": suppressed,
-        "occurrences": upcoming if mailing.is_live else [],
+        "outlook": ahead if mailing.is_live else None,
         "runs": RunTable(runs[:RUNS_SHOWN], orderable=False),
         "open_runs": [run for run in runs if run.is_open],
         "has_more_runs": len(runs) > RUNS_SHOWN,
-        "refresh": _seconds_to_next_look(mailing, runs, upcoming, now),
+        "refresh": _seconds_to_next_look(mailing, runs, ahead.moments, now),
     }
 
 
@@ -169,6 +169,20 @@ class _MailingFormPage(ByOwner):
     object: Any
     verb: ClassVar[Any]
 
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """`show`: no more than a look at what the form would do."""
+        if "show" not in request.POST:
+            answer: HttpResponse = super().post(request, *args, **kwargs)  # type: ignore[misc]
+            return answer
+        self.object = self._edited()
+        form = self.get_form()  # type: ignore[attr-defined]
+        return self.render_to_response(  # type: ignore[attr-defined,no-any-return]
+            self.get_context_data(form=form, **foreseen(form))  # type: ignore[attr-defined]
+        )
+
+    def _edited(self) -> Mailing | None:
+        return None
+
     def saved(self) -> None:
         type(self).verb(self.object, by=self.request.user)
         recipients, suppressed = self.object.recipient_counts()
@@ -200,6 +214,9 @@ class MailingCreatePage(VisibleMailings, _MailingFormPage, CreatePage):
 class MailingUpdatePage(ChangeableMailings, _MailingFormPage, UpdatePage):
     verb = lifecycle.revise
     success_message = _("The mailing is saved.")
+
+    def _edited(self) -> Mailing:
+        return cast("Mailing", self.get_object())
 
 
 class MailingDeletePage(OwnMailings, ConfirmPage):

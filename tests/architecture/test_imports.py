@@ -74,6 +74,7 @@ MAY_IMPORT = {
     "mailings.badges": _MODELS,
     "mailings.outbox": _BELOW,
     "mailings.condition": (*_MODELS, "mailings.delivery"),
+    "mailings.outlook": (*_MODELS, "mailings.delivery"),
     "mailings.confirming": (
         *_MODELS,
         "mailings.lifecycle",
@@ -91,6 +92,7 @@ MAY_IMPORT = {
         "mailings.tables",
         "mailings.filters",
         "mailings.lifecycle",
+        "mailings.outlook",
         "mailings.removing",
         "mailings.retrying",
         "mailings.suppressing",

@@ -308,7 +308,7 @@ def test_the_page_tells_the_next_occurrences(
     mailing = recipes.mailing(
         alice, start_at=begin, end_at=begin + timedelta(days=30), periodicity="weekly"
     )
-    shown = alice_client.get(mailing.get_absolute_url()).context["occurrences"]
+    shown = alice_client.get(mailing.get_absolute_url()).context["outlook"].moments
     assert shown == [begin + timedelta(days=7 * n) for n in range(5)]
 
 
