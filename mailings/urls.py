@@ -4,6 +4,7 @@ from django.urls import URLPattern, path
 
 from mailings.views import (
     clients,
+    duplicating,
     foreseeing,
     history,
     lists,
@@ -11,6 +12,7 @@ from mailings.views import (
     messages,
     outbox,
     pickers,
+    rehearsing,
     runs,
     sharing,
     suppressions,
@@ -110,6 +112,16 @@ urlpatterns = [
         "mailings/<int:pk>/edit/",
         mailings.MailingUpdatePage.as_view(),
         name="mailing-update",
+    ),
+    path(
+        "mailings/<int:pk>/duplicate/",
+        duplicating.MailingDuplicatePage.as_view(),
+        name="mailing-duplicate",
+    ),
+    path(
+        "mailings/<int:pk>/dry-run/",
+        rehearsing.MailingDryRunPage.as_view(),
+        name="mailing-dry-run",
     ),
     path(
         "mailings/<int:pk>/delete/",

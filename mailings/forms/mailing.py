@@ -158,9 +158,9 @@ class MailingForm(OwnedForm):
             chosen: QuerySet[Any] = self.cleaned_data[name]
             return chosen
         if name in self.kept:
-            kept: QuerySet[Any] = getattr(self.instance, name).all()
+            kept: QuerySet[Any] = getattr(self.source, name).all()
             return kept
-        return {"lists": ClientList, "clients": Client}[name].objects.none()
+        return ClientList.objects.none() if name == "lists" else Client.objects.none()
 
     @property
     def repeats_elsewhere(self) -> bool:

@@ -39,6 +39,10 @@ class Foresee(Visible, View):
     def post(self, request: HttpRequest) -> HttpResponse:
         key = request.GET.get("mailing", "")
         instance = mailing_in_hand(self.user, key) if key else None
-        form = MailingForm(request.POST, instance=instance, owner=self.user)
+        key = request.GET.get("copy", "")
+        original = mailing_in_hand(self.user, key) if key else None
+        form = MailingForm(
+            request.POST, instance=instance, original=original, owner=self.user
+        )
         context = {"form": form, **foreseen(form), "live_fields": TIMES}
         return render(request, "mailings/_foreseen.html", context)
