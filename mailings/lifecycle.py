@@ -190,10 +190,19 @@ def send_now(mailing: Mailing, *, now: datetime) -> Run | None:
     return run
 
 
-def send_soon(mailing: Mailing, *, by: User) -> Run:
+@transaction.atomic
+def send_soon(mailing: Mailing, *, by: User, after: int | None = None) -> Run:
     """
     Sends now, through the worker. Raises NotPossible if there is nothing to send.
+
+    `after` is the newest run that `by` knew of: asking twice makes one run.
     """
+    if after is not None:
+        _lock(mailing)
+        if mailing.runs.filter(pk__gt=after).exclude(state=Run.State.MISSED).exists():
+            raise NotPossible(
+                _("A run has begun meanwhile. Send again if you want another one.")
+            )
     run = send_now(mailing, now=timezone.now())
     if run is None:
         raise NotPossible(_("There is nothing left to send."))

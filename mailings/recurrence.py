@@ -7,8 +7,9 @@ and the n-th occurrence is reckoned from the anchor, never from the one before i
 monthly from 31 January means 28 or 29 February and 31 March again.
 """
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, tzinfo
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from itertools import count
 
 from dateutil.relativedelta import relativedelta
@@ -106,3 +107,25 @@ def _first_index(
     days = (after.replace(tzinfo=None) - wall).days
     length = {Periodicity.WEEKLY: 7, Periodicity.MONTHLY: 31}.get(periodicity, 1)
     return max(0, days // length - 1)
+
+
+@dataclass(frozen=True)
+class Shifts:
+    """What the clocks of a zone do to a series."""
+
+    offsets: int  # how many different ones from UTC
+    moved: bool  # some time is skipped by the clocks, and comes after the gap
+    doubled: bool  # some time comes twice, and counts the first time
+
+
+def shifts(moments: Iterable[datetime], wall: time, zone: tzinfo) -> Shifts:
+    """Of `moments`, each meant for the time of day `wall`."""
+    local = [moment.astimezone(zone) for moment in moments]
+    return Shifts(
+        offsets=len({each.utcoffset() for each in local}),
+        moved=any(each.replace(tzinfo=None).time() != wall for each in local),
+        doubled=any(
+            each.utcoffset() != each.replace(fold=1 - each.fold).utcoffset()
+            for each in local
+        ),
+    )

@@ -203,7 +203,9 @@ class MailingTable(BaseTable):
     )
     end_at = TimeColumn()
     actions = ActionsColumn(
-        update="mailings:mailing-update", delete="mailings:mailing-delete"
+        update="mailings:mailing-update",
+        duplicate="mailings:mailing-duplicate",
+        delete="mailings:mailing-delete",
     )
 
     class Meta(BaseTable.Meta):
@@ -245,6 +247,17 @@ def _sent_of(accepted: int, planned: int, failed: int) -> str:
         sent,
         gettext("not delivered: %(count)d") % {"count": failed},
     )
+
+
+class SkippedTable(BaseTable):
+    """Who would get nothing."""
+
+    full_name = tables.Column(verbose_name=_("Full name"), orderable=False)
+    email = tables.Column(verbose_name=_("E-mail"), orderable=False)
+    why = tables.Column(verbose_name=_("Why"), orderable=False)
+
+    class Meta(BaseTable.Meta):
+        empty_text = _("Nobody is skipped.")
 
 
 class RunTable(BaseTable):

@@ -4,6 +4,8 @@ from django.urls import URLPattern, path
 
 from mailings.views import (
     clients,
+    duplicating,
+    foreseeing,
     history,
     imports,
     lists,
@@ -11,6 +13,7 @@ from mailings.views import (
     messages,
     outbox,
     pickers,
+    rehearsing,
     runs,
     sharing,
     suppressions,
@@ -125,6 +128,7 @@ urlpatterns = [
     ),
     path("mailings/", mailings.MailingListPage.as_view(), name="mailing-list"),
     path("mailings/new/", mailings.MailingCreatePage.as_view(), name="mailing-create"),
+    path("mailings/foresee/", foreseeing.Foresee.as_view(), name="mailing-foresee"),
     path(
         "mailings/<int:pk>/",
         mailings.MailingDetailPage.as_view(),
@@ -139,6 +143,16 @@ urlpatterns = [
         "mailings/<int:pk>/edit/",
         mailings.MailingUpdatePage.as_view(),
         name="mailing-update",
+    ),
+    path(
+        "mailings/<int:pk>/duplicate/",
+        duplicating.MailingDuplicatePage.as_view(),
+        name="mailing-duplicate",
+    ),
+    path(
+        "mailings/<int:pk>/dry-run/",
+        rehearsing.MailingDryRunPage.as_view(),
+        name="mailing-dry-run",
     ),
     path(
         "mailings/<int:pk>/delete/",

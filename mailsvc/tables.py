@@ -155,11 +155,11 @@ class CheckColumn(django_tables2.Column):  # type: ignore[misc]
 
 class ActionsColumn(django_tables2.Column):  # type: ignore[misc]
     """
-    Edit and delete, by the names of their addresses; each only where the row's
-    `may_change` and `is_own` say that it would be allowed.
+    Edit, duplicate and delete, by the names of their addresses; each only where the
+    row's `may_change` and `is_own` say that it would be allowed.
     """
 
-    def __init__(self, *, update: str, delete: str) -> None:
+    def __init__(self, *, update: str, delete: str, duplicate: str = "") -> None:
         super().__init__(
             accessor="pk",
             orderable=False,
@@ -170,11 +170,12 @@ class ActionsColumn(django_tables2.Column):  # type: ignore[misc]
                 "th": {"class": "text-end"},
             },
         )
-        self.update, self.delete = update, delete
+        self.update, self.delete, self.duplicate = update, delete, duplicate
 
     def render(self, value: Any, record: Model) -> str:
         actions = (
             (self.update, "pencil", gettext("Edit"), record.may_change),  # type: ignore[attr-defined]
+            (self.duplicate, "copy", gettext("Duplicate"), record.is_own),  # type: ignore[attr-defined]
             (self.delete, "trash", gettext("Delete"), record.is_own),  # type: ignore[attr-defined]
         )
         return format_html_join(
@@ -185,6 +186,6 @@ class ActionsColumn(django_tables2.Column):  # type: ignore[misc]
             (
                 (reverse(url, args=[value]), label, record, label, icon)
                 for url, icon, label, is_allowed in actions
-                if is_allowed
+                if url and is_allowed
             ),
         )

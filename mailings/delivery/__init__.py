@@ -40,7 +40,12 @@ The engine: models and SMTP. It knows no request, no form and no Django-Q2.
 from mailings.delivery.closing import cancel, close, end_waiting, finish
 from mailings.delivery.forecast import Prospect, forecast
 from mailings.delivery.identity import confirm, hold, objection
-from mailings.delivery.plan import begin_due_run, begin_run, closing_time
+from mailings.delivery.plan import (
+    begin_due_run,
+    begin_run,
+    closing_time,
+    due_occurrence,
+)
 from mailings.delivery.pump import pump
 from mailings.delivery.rates import forget_windows
 from mailings.delivery.recover import recover
@@ -58,6 +63,7 @@ __all__ = [
     "close",
     "closing_time",
     "confirm",
+    "due_occurrence",
     "end_waiting",
     "finish",
     "forecast",

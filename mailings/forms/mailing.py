@@ -4,12 +4,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from mailings.forms.fields import LocalDateTimeField, PickerField
 from mailings.forms.owned import OwnedForm
 from mailings.models import Client, ClientList, Mailing, Message
+from mailings.models.client import ClientQuerySet
 
 MESSAGES_SHOWN = 200
 _FIRST_WINDOW = timedelta(days=1)
@@ -140,6 +142,25 @@ class MailingForm(OwnedForm):
             self.add_error("all_clients", words)
         else:
             self.add_error("lists", _("Choose a list or single clients."))
+
+    def recipients(self) -> ClientQuerySet:
+        """Whom the form as it is filled in reaches; validate it before."""
+        own = Client.objects.owned_by(self.owner)
+        if self.cleaned_data.get("all_clients"):
+            return own
+        return own.reached(
+            lists=self._chosen("lists"), picked=self._chosen("clients").values("pk")
+        )
+
+    def _chosen(self, name: str) -> "QuerySet[Any]":
+        """Those picked; what is not shown stays as it is, what is wrong is nobody."""
+        if name in self.cleaned_data:
+            chosen: QuerySet[Any] = self.cleaned_data[name]
+            return chosen
+        if name in self.kept:
+            kept: QuerySet[Any] = getattr(self.source, name).all()
+            return kept
+        return ClientList.objects.none() if name == "lists" else Client.objects.none()
 
     @property
     def repeats_elsewhere(self) -> bool:

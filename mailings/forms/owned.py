@@ -17,8 +17,12 @@ class OwnedForm(forms.ModelForm):  # type: ignore[type-arg]
     What may be chosen in the form belongs to the same owner.
     """
 
-    def __init__(self, *args: Any, owner: User, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, owner: User, original: Model | None = None, **kwargs: Any
+    ) -> None:
+        """`original`: the related rows of a new thing are those of that one."""
         super().__init__(*args, **kwargs)
+        self.source: Any = self.instance if original is None else original
         if self.instance.pk is None:
             self.instance.owner = owner
         self.owner: User = self.instance.owner
@@ -32,7 +36,10 @@ class OwnedForm(forms.ModelForm):  # type: ignore[type-arg]
         somebody was editing stays.
         """
         if self.instance.pk is None or not commit:
-            return super().save(commit)
+            saved = super().save(commit)
+            if commit:
+                self._take_over()
+            return saved
         super().save(commit=False)
         written = {
             field.name
@@ -43,13 +50,18 @@ class OwnedForm(forms.ModelForm):  # type: ignore[type-arg]
         self.save_m2m()
         return self.instance
 
+    def _take_over(self) -> None:
+        """Of the original, what was too much for the form."""
+        for name in self.kept:
+            getattr(self.instance, name).set(getattr(self.source, name).all())
+
     def offer(self, name: str, rows: "QuerySet[Any]") -> None:
         """Lets the picker `name` choose among `rows`."""
         field: Any = self.fields[name]
         field.queryset = self.usable(rows, name)
-        if self.instance.pk is None:
+        if self.source.pk is None:
             return
-        picked = getattr(self.instance, name).all()
+        picked = getattr(self.source, name).all()
         count = picked.count()
         if count > AT_MOST:
             del self.fields[name]

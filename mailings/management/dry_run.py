@@ -1,7 +1,6 @@
 """What sending a mailing now would do, without doing it."""
 
 from dataclasses import dataclass
-from email import message_from_bytes, policy
 
 from django.conf import settings
 from django.core.management.base import CommandError
@@ -11,6 +10,7 @@ from django.utils import timezone
 from mailings import lifecycle
 from mailings.delivery.compose import Composer, NotComposed, Text
 from mailings.models import Mailing, Run
+from mailings.rehearsal import as_read
 from mailsvc.commands import Outcome
 
 SHOWN = 5  # recipients
@@ -80,7 +80,4 @@ def _letter(run: Run, first: _Recipient) -> tuple[str, str]:
         letter = composer.letter(0, email=first.email, full_name=first.full_name)
     except NotComposed as error:
         raise CommandError(f"{first.email}: {error}") from error
-    message = message_from_bytes(letter.content, policy=policy.default)
-    body = message.get_body(("plain",))
-    text = body.get_content() if body else ""
-    return message["Subject"], text.replace("\r\n", "\n").rstrip()
+    return as_read(letter)

@@ -1,5 +1,7 @@
 """Clients (recipients) and the lists that a user keeps them in."""
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Exists, Subquery
@@ -18,6 +20,19 @@ class ClientQuerySet(OwnedQuerySet["Client"]):
     def suppressed(self) -> "ClientQuerySet":
         """Whose address is written to no more."""
         return self.filter(Exists(against("owner")))
+
+    def figures(self) -> tuple[int, int]:
+        """How many there are, and how many of them are suppressed. Of one owner."""
+        return self.order_by().count(), self.order_by().suppressed().count()
+
+    def reached(
+        self, *, lists: "models.QuerySet[Any]", picked: "models.QuerySet[Any]"
+    ) -> "ClientQuerySet":
+        """Those on one of the `lists` or among the keys of `picked`, each once."""
+        members = ClientList.clients.through.objects.filter(clientlist__in=lists)
+        return self.filter(
+            models.Q(pk__in=members.values("client_id")) | models.Q(pk__in=picked)
+        )
 
     def with_suppression(self) -> "ClientQuerySet":
         """Each row with `suppressed_as` and `suppressed_since`, None for most."""

@@ -128,6 +128,8 @@ class Mailing(models.Model):
     )
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    # Of the page that asked whether to start it: sent twice, it makes one mailing.
+    launch_key = models.UUIDField(null=True, editable=False)
 
     objects = MailingQuerySet.as_manager()
     # Not the status: time changes it, and the verbs of people have names.
@@ -135,6 +137,7 @@ class Mailing(models.Model):
         excluded_fields=[
             *("owner", "message", "status", "held_by", "created_at"),
             "pause_reason",  # the reason of the row itself
+            "launch_key",
         ]
     )
 
@@ -172,6 +175,9 @@ class Mailing(models.Model):
                 condition=Q(held_at=None, hold_reason="")
                 | (Q(held_at__isnull=False) & ~Q(hold_reason="")),
                 name="mailing_hold_has_a_reason",
+            ),
+            models.UniqueConstraint(
+                fields=["owner", "launch_key"], name="mailing_is_launched_once"
             ),
             models.CheckConstraint(
                 condition=Q(message__isnull=False) | Q(deleted_at__isnull=False),
@@ -295,10 +301,5 @@ class Mailing(models.Model):
         own = Client.objects.filter(owner_id=self.owner_id)
         if self.all_clients:
             return own
-        through_lists = ClientList.clients.through.objects.filter(
-            clientlist__in=self.lists.all()
-        ).values("client_id")
-        picked = Mailing.clients.through.objects.filter(mailing_id=self.pk).values(
-            "client_id"
-        )
-        return own.filter(Q(pk__in=through_lists) | Q(pk__in=picked))
+        picked = Mailing.clients.through.objects.filter(mailing_id=self.pk)
+        return own.reached(lists=self.lists.all(), picked=picked.values("client_id"))

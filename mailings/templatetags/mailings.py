@@ -4,7 +4,7 @@ from typing import Any
 
 from django import template
 from django.conf import settings
-from django.forms import BoundField
+from django.forms import BaseForm, BoundField
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -58,3 +58,9 @@ def picker(field: BoundField) -> dict[str, Any]:
 @register.simple_tag
 def outbox_is_there() -> bool:
     return bool(settings.MAILCATCHER_ENABLED)
+
+
+@register.inclusion_tag("mailings/_said.html")
+def said(form: BaseForm, name: str) -> dict[str, Any]:
+    """What is wrong with one field, for the place below it while one fills in."""
+    return {"name": name, "errors": form.errors.get(name, ())}

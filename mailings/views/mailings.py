@@ -1,13 +1,15 @@
 """Mailings: list, detail with live state, create, edit, delete; what can be done."""
 
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any, ClassVar, cast
+from uuid import UUID, uuid4
 
+from django.conf import settings
 from django.contrib import messages
+from django.db import IntegrityError
 from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
@@ -18,8 +20,10 @@ from mailings import lifecycle
 from mailings.filters import MailingFilter
 from mailings.forms.mailing import MailingForm
 from mailings.models import ClientList, Mailing, Message, Run
+from mailings.outlook import coming
 from mailings.tables import MailingTable, RunTable
 from mailings.views.access import AtHand, ByOwner, Changeable, Own, Visible
+from mailings.views.foreseeing import foreseen
 from mailsvc.views import (
     ConfirmPage,
     CreatePage,
@@ -30,9 +34,9 @@ from mailsvc.views import (
 )
 from users.permissions import can
 
-OCCURRENCES_SHOWN = 5
 RUNS_SHOWN = 10
 _SOON = timedelta(minutes=2)
+_NOT_CARRIED = ("csrfmiddlewaretoken", "key", "show")
 
 
 class _Existing:
@@ -84,17 +88,18 @@ class MailingListPage(MailingsAtHand, TablePage):
 def live_state(mailing: Mailing, now: datetime) -> dict[str, Any]:
     """What changes while one looks at a mailing, and how soon to look again."""
     runs = list(mailing.runs.all()[: RUNS_SHOWN + 1])
-    upcoming = list(islice(mailing.occurrences_after(now), OCCURRENCES_SHOWN))
+    ahead = coming(mailing, now, has_run=bool(runs))
     recipients, suppressed = mailing.recipient_counts()
     return {
         "mailing": mailing,
         "recipients": recipients,
         "suppressed": suppressed,
-        "occurrences": upcoming if mailing.is_live else [],
+        "outlook": ahead if mailing.is_live else None,
         "runs": RunTable(runs[:RUNS_SHOWN], orderable=False),
         "open_runs": [run for run in runs if run.is_open],
+        "newest_run": max((run.pk for run in runs), default=0),
         "has_more_runs": len(runs) > RUNS_SHOWN,
-        "refresh": _seconds_to_next_look(mailing, runs, upcoming, now),
+        "refresh": _seconds_to_next_look(mailing, runs, ahead.moments, now),
     }
 
 
@@ -169,6 +174,20 @@ class _MailingFormPage(ByOwner):
     object: Any
     verb: ClassVar[Any]
 
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """`show`: no more than a look at what the form would do."""
+        if "show" not in request.POST:
+            answer: HttpResponse = super().post(request, *args, **kwargs)  # type: ignore[misc]
+            return answer
+        self.object = self._edited()
+        form = self.get_form()  # type: ignore[attr-defined]
+        return self.render_to_response(  # type: ignore[attr-defined,no-any-return]
+            self.get_context_data(form=form, **foreseen(form))  # type: ignore[attr-defined]
+        )
+
+    def _edited(self) -> Mailing | None:
+        return None
+
     def saved(self) -> None:
         type(self).verb(self.object, by=self.request.user)
         recipients, suppressed = self.object.recipient_counts()
@@ -185,8 +204,42 @@ class _MailingFormPage(ByOwner):
 
 
 class MailingCreatePage(VisibleMailings, _MailingFormPage, CreatePage):
+    """
+    In two steps: the form, and a page that asks whether to start what it says.
+
+    That page has a key; sent twice, it makes one mailing.
+    """
+
     verb = lifecycle.launch
     success_message = _("The mailing is saved and in service.")
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        key = _key(self.request.POST.get("key", ""))
+        if key is None:
+            return self._ask(form)
+        form.instance.launch_key = key
+        try:
+            launched = self._launched(key)
+            return redirect(launched) if launched else super().form_valid(form)
+        except IntegrityError:
+            # The other of two clicks was quicker.
+            launched = self._launched(key)
+            if launched is None:
+                raise
+            return redirect(launched)
+
+    def _launched(self, key: UUID) -> Mailing | None:
+        return Mailing.objects.owned_by(self.user).filter(launch_key=key).first()
+
+    def _ask(self, form: Any) -> HttpResponse:
+        context = self.get_context_data(
+            form=form,
+            key=uuid4(),
+            carried=_carried(self.request.POST),
+            sender=settings.DEFAULT_FROM_EMAIL,
+            **foreseen(form),
+        )
+        return render(self.request, "mailings/mailing_check.html", context)
 
     def get_initial(self) -> dict[str, Any]:
         """`?message=` comes from the page of a message."""
@@ -197,9 +250,29 @@ class MailingCreatePage(VisibleMailings, _MailingFormPage, CreatePage):
         return {}
 
 
+def _key(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _carried(data: QueryDict) -> list[tuple[str, str]]:
+    """What the form was filled in with, for the page that asks."""
+    return [
+        (name, str(value))
+        for name, values in data.lists()
+        if name not in _NOT_CARRIED and not name.endswith("-search")
+        for value in values
+    ]
+
+
 class MailingUpdatePage(ChangeableMailings, _MailingFormPage, UpdatePage):
     verb = lifecycle.revise
     success_message = _("The mailing is saved.")
+
+    def _edited(self) -> Mailing:
+        return cast("Mailing", self.get_object())
 
 
 class MailingDeletePage(OwnMailings, ConfirmPage):
@@ -254,5 +327,7 @@ class MailingStop(MailingAction):
 
 class MailingSendNow(MailingAction):
     def act(self, mailing: Mailing) -> Words:
-        lifecycle.send_soon(mailing, by=self.user)
+        after = self.request.POST.get("after", "")
+        known = int(after) if after.isascii() and after.isdigit() else None
+        lifecycle.send_soon(mailing, by=self.user, after=known)
         return _("Sending has begun.")

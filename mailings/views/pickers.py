@@ -12,6 +12,15 @@ from mailings.forms.fields import PickerField
 from mailings.forms.mailing import MailingForm
 from mailings.models import Client, ClientList, Mailing
 from mailings.views.access import Visible
+from users.models import User
+
+
+def mailing_in_hand(user: User, key: str) -> Mailing:
+    """The mailing that the user is editing, by its key in the address."""
+    mailings = Mailing.objects.changeable_by(user).existing()
+    if not (key.isascii() and key.isdigit() and len(key) < 19):
+        raise Http404
+    return get_object_or_404(mailings.select_related("owner"), pk=key)
 
 
 class OptionsView(Visible, View):
@@ -37,12 +46,7 @@ class OptionsView(Visible, View):
         return field
 
     def _field_of(self, key: str) -> PickerField:
-        mailings = Mailing.objects.changeable_by(self.user).existing()
-        if not (key.isascii() and key.isdigit() and len(key) < 19):
-            raise Http404
-        form = MailingForm(
-            instance=get_object_or_404(mailings, pk=key), owner=self.user
-        )
+        form = MailingForm(instance=mailing_in_hand(self.user, key), owner=self.user)
         if self.name not in form.fields:
             raise Http404
         return cast("PickerField", form.fields[self.name])

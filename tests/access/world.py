@@ -177,6 +177,7 @@ def _letters(mailing: Mailing, client: Recipient) -> dict[str, str]:
         "end_at_0": "2030-02-01",
         "end_at_1": "09:00",
         "periodicity": "once",
+        "key": "7c1f9c55-0d53-4ad1-9f2c-6a1c5a8e3f10",
         "timezone": "UTC",
         "language": "ru",
         "clients": str(client.pk),

@@ -111,7 +111,8 @@ def test_from_signing_up_to_a_mailing_that_a_colleague_sees(
     page.get_by_role("link", name="New mailing with it").click()
     page.get_by_role("textbox", name="Title").fill("First steps")
     page.get_by_label("Peter").check()
-    page.get_by_role("button", name="Save and put into service").click()
+    page.get_by_role("button", name="Next: check and start").click()
+    page.get_by_role("button", name="Send at once").click()
     expect(page.get_by_role("heading", name="First steps")).to_be_visible()
 
     page.get_by_role("link", name="Share").click()

@@ -28,7 +28,8 @@ def test_from_nothing_to_a_mailing(signed_in: Page) -> None:
     page.get_by_role("link", name="New mailing with it").click()
     page.get_by_role("textbox", name="Title").fill("First steps")
     page.get_by_label("Пётр").check()
-    page.get_by_role("button", name="Save and put into service").click()
+    page.get_by_role("button", name="Next: check and start").click()
+    page.get_by_role("button", name="Send at once").click()
     expect(page.get_by_role("heading", name="First steps")).to_be_visible()
     mailing = Mailing.objects.get()
     assert [client.email for client in mailing.recipients()] == ["peter@example.com"]

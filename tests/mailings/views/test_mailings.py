@@ -1,5 +1,6 @@
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,7 +19,7 @@ NEW = "/mailings/new/"
 
 
 def settings_of(owner: User, **values: Any) -> dict[str, Any]:
-    """What the form sends for a mailing of tomorrow."""
+    """What is sent, when it was asked whether to start it, for one of tomorrow."""
     begin = timezone.localtime(timezone.now() + timedelta(days=1))
     return {
         "message": recipes.message(owner, subject="News").pk,
@@ -27,6 +28,7 @@ def settings_of(owner: User, **values: Any) -> dict[str, Any]:
         "end_at": f"{begin + timedelta(days=10):%Y-%m-%dT%H:%M}",
         "periodicity": "daily",
         "title": "",
+        "key": str(uuid4()),  # of the page that asks
     } | values
 
 
@@ -308,7 +310,7 @@ def test_the_page_tells_the_next_occurrences(
     mailing = recipes.mailing(
         alice, start_at=begin, end_at=begin + timedelta(days=30), periodicity="weekly"
     )
-    shown = alice_client.get(mailing.get_absolute_url()).context["occurrences"]
+    shown = alice_client.get(mailing.get_absolute_url()).context["outlook"].moments
     assert shown == [begin + timedelta(days=7 * n) for n in range(5)]
 
 

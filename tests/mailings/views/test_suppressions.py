@@ -171,6 +171,7 @@ def test_saving_a_mailing_tells_it_too(
             "start_at": "2030-01-01T09:00",
             "end_at": "2030-02-01T09:00",
             "periodicity": "once",
+            "key": "7c1f9c55-0d53-4ad1-9f2c-6a1c5a8e3f10",
         },
         follow=True,
     )

@@ -1,0 +1,91 @@
+"""What a mailing is going to do: when it runs next, and what the clocks make of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils.formats import time_format
+from django.utils.translation import gettext as _
+
+from mailings import delivery, recurrence
+from mailings.models import Mailing
+
+SHOWN = 5
+_FORESEEN = timedelta(days=366)  # how far ahead the clocks are looked at
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """`zone` is the one that the mailing repeats in, not the reader's."""
+
+    zone: Any
+    begins_at_once: bool
+    moments: list[datetime]
+    has_more: bool
+    notes: list[str]
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.begins_at_once and not self.moments
+
+
+def outlook(mailing: Mailing, now: datetime) -> Outlook:
+    """Of a mailing as its fields are now: it need not be saved, nor be new."""
+    return coming(
+        mailing,
+        now,
+        has_run=not mailing._state.adding and mailing.runs.exists(),
+        begins_at_once=_begins_at_once(mailing, now),
+    )
+
+
+def coming(
+    mailing: Mailing, now: datetime, *, has_run: bool, begins_at_once: bool = False
+) -> Outlook:
+    """The same, by who has looked for runs already."""
+    is_over = has_run and mailing.periodicity == Mailing.Periodicity.ONCE
+    ahead = [] if is_over else list(_ahead(mailing, now))
+    return Outlook(
+        zone=mailing.timezone,
+        begins_at_once=begins_at_once,
+        moments=ahead[:SHOWN],
+        has_more=len(ahead) > SHOWN,
+        notes=list(_notes(mailing, ahead)),
+    )
+
+
+def _ahead(mailing: Mailing, now: datetime) -> Iterator[datetime]:
+    """The occurrences of a year, and of what is rare as many as are shown."""
+    for number, moment in enumerate(mailing.occurrences_after(now)):
+        if number > SHOWN and moment > now + _FORESEEN:
+            return
+        yield moment
+
+
+def _begins_at_once(mailing: Mailing, now: datetime) -> bool:
+    if mailing._state.adding:
+        return mailing.is_window_open(now)
+    return delivery.due_occurrence(mailing, now) is not None
+
+
+def _notes(mailing: Mailing, ahead: list[datetime]) -> Iterator[str]:
+    first = mailing.start_at.astimezone(mailing.timezone)
+    monthly = mailing.periodicity == Mailing.Periodicity.MONTHLY
+    if monthly and first.day > 28 and ahead:
+        yield _("In a month without a day %(day)d it runs on the last day.") % {
+            "day": first.day
+        }
+    time = time_format(first, "H:i")
+    shifts = recurrence.shifts(ahead, first.time(), mailing.timezone)
+    if shifts.moved:
+        yield _(
+            "On a day on which the clocks skip %(time)s it runs right after the gap."
+        ) % {"time": time}
+    if shifts.doubled:
+        yield _(
+            "On a day on which the clocks show %(time)s twice it runs once, "
+            "the first time."
+        ) % {"time": time}
+    if shifts.offsets > 1 and not shifts.moved:
+        yield _("When the clocks change it stays %(time)s.") % {"time": time}

@@ -1,0 +1,103 @@
+"""A run without sending: every letter is made, and nothing is kept or handed over."""
+
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from email import message_from_bytes, policy
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from mailings import delivery
+from mailings.delivery.compose import Composer, NotComposed, Text
+from mailings.delivery.smtp import Letter
+from mailings.models import Mailing, Suppression
+
+SHOWN = 200  # of those that would be skipped
+PATIENCE = 5.0  # seconds that a page may take
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A recipient that would get nothing, and why."""
+
+    full_name: str
+    email: str
+    why: str
+
+
+@dataclass
+class Rehearsal:
+    recipients: int
+    looked_at: int = 0
+    made: int = 0  # letters
+    skipped_count: int = 0
+    skipped: list[Skipped] = field(default_factory=list)  # the first ones
+    subject: str = ""  # of the first letter
+    text: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        return self.looked_at >= self.recipients
+
+    def skip(self, full_name: str, email: str, why: str) -> None:
+        self.skipped_count += 1
+        if len(self.skipped) < SHOWN:
+            self.skipped.append(Skipped(full_name, email, why))
+
+
+def rehearse(
+    mailing: Mailing, now: datetime, *, seconds: float = PATIENCE
+) -> Rehearsal:
+    """What a run that began now would send; stops looking after `seconds`."""
+    composer = Composer(_text(mailing, now), sender=settings.DEFAULT_FROM_EMAIL)
+    everybody = mailing.recipients()
+    found = Rehearsal(recipients=everybody.count())
+    rows: Any = everybody.with_suppression().order_by("pk")
+    until = time.monotonic() + seconds
+    for row in rows.values_list("full_name", "email", "suppressed_as").iterator():
+        if time.monotonic() > until:
+            break
+        found.looked_at += 1
+        _try(found, composer, *row)
+    return found
+
+
+def _try(
+    found: Rehearsal,
+    composer: Composer,
+    full_name: str,
+    email: str,
+    suppressed_as: str | None,
+) -> None:
+    if suppressed_as is not None:
+        why = str(Suppression.Kind(suppressed_as).label)
+        found.skip(full_name, email, why)
+        return
+    try:
+        letter = composer.letter(0, email=email, full_name=full_name)
+    except NotComposed as error:
+        found.skip(full_name, email, str(error))
+        return
+    found.made += 1
+    if found.made == 1:
+        found.subject, found.text = as_read(letter)
+
+
+def _text(mailing: Mailing, now: datetime) -> Text:
+    """As the engine takes it for a run: one is begun, and taken back at once."""
+    with transaction.atomic():
+        rows = Mailing.objects.select_for_update(of=("self",))
+        locked = rows.select_related("owner", "message").get(pk=mailing.pk)
+        text = Text.of(delivery.begin_run(locked, now, now))
+        transaction.set_rollback(True)
+    return text
+
+
+def as_read(letter: Letter) -> tuple[str, str]:
+    """Subject and plain text, as the recipient reads them."""
+    message = message_from_bytes(letter.content, policy=policy.default)
+    body = message.get_body(("plain",))
+    text = body.get_content() if body else ""
+    return message["Subject"], text.replace("\r\n", "\n").rstrip()
