@@ -64,12 +64,13 @@ class Throttle:
         self._most = per_domain or 2 * seats
         self._clock = clock
         self._domains: dict[str, _Domain] = {}
+        self._not_set_out: set[str] = set()
         self._forget_at = _KNOWN
         self._under_way = [0, 0, 0]  # letters for domains of each level
 
     def begins(self, name: str) -> bool:
         """A letter for the domain may go now, and does."""
-        domain = self._of(name)
+        domain = self._domains.get(name) or self._meet(name)
         if domain.under_way >= domain.room:
             return False
         if (domain.level or domain.pause) and not self._leaves_room(domain):
@@ -84,11 +85,16 @@ class Throttle:
         domain.under_way += 1
         self._under_way[domain.level] += 1
 
+    @property
+    def has_new(self) -> bool:
+        """There are domains that nothing has set out for."""
+        return bool(self._not_set_out)
+
     def sets_out(self, name: str) -> None:
         """A connection is there for it."""
-        domain = self._domains[name]
-        if not domain.set_out_at:
-            domain.set_out_at = self._clock()
+        if name in self._not_set_out:
+            self._not_set_out.discard(name)
+            self._of(name).set_out_at = self._clock()
 
     def ends(self, name: str, outcome: Outcome | None, seconds: float = 0.0) -> None:
         """It has come to `outcome`, or is still to be sent."""
@@ -96,11 +102,15 @@ class Throttle:
         domain.under_way -= 1
         self._under_way[domain.level] -= 1
         if outcome is None:
+            if domain.seconds is None and not domain.under_way:
+                domain.set_out_at = 0.0  # nothing is heard of it any more
+                self._not_set_out.add(name)
             return
         self._note_pace(domain, seconds)
-        if _asks_for_patience(outcome):
-            self._slow_down(domain, outcome)
-        elif outcome.verdict in (Verdict.ACCEPTED, Verdict.REFUSED):
+        if outcome.verdict is Verdict.DEFERRED:
+            if _asks_for_patience(outcome):
+                self._slow_down(domain, outcome)
+        elif outcome.verdict is not Verdict.UNKNOWN:
             domain.asked = 0
             if domain.pause or domain.most < self._most:
                 self._speed_up(domain)
@@ -113,8 +123,9 @@ class Throttle:
         return not domain.level
 
     def is_free(self, name: str) -> bool:
-        """It may have all connections."""
-        return self._of(name).room >= self._seats
+        """It is quick, and may have all connections."""
+        domain = self._of(name)
+        return not (domain.level or domain.pause) and domain.room >= self._seats
 
     def is_new(self, name: str) -> bool:
         """It had no time to show how quick it is."""
@@ -146,10 +157,12 @@ class Throttle:
         if len(self._domains) >= self._forget_at:
             known = self._domains.items()
             self._domains = {key: one for key, one in known if not one.is_idle}
+            self._not_set_out &= self._domains.keys()
             self._forget_at = max(_KNOWN, 2 * len(self._domains))
         # As if it were slow, until the first reply is there.
         domain = _Domain(name, self._most, min(self._most, self._seats_for(1)))
         self._domains[name] = domain
+        self._not_set_out.add(name)
         return domain
 
     def _seats_for(self, level: int) -> int:
@@ -230,8 +243,6 @@ def _asks_for_patience(outcome: Outcome) -> bool:
     A 4xx that may be about the domain's server: not about this mailbox (x.1.y, x.2.y)
     and not greylisting, which every new recipient meets once.
     """
-    if outcome.verdict is not Verdict.DEFERRED:
-        return False
     if outcome.enhanced_code.startswith(("4.1.", "4.2.")):
         return False
     text = outcome.text.lower()

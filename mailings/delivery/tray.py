@@ -97,8 +97,9 @@ class Tray:
 
     def set_out(self, letter: Letter) -> None:
         """A connection is there for it."""
-        with self._lock:
-            self._throttle.sets_out(domain_of(letter))
+        if self._throttle.has_new:  # only of them it matters when
+            with self._lock:
+                self._throttle.sets_out(domain_of(letter))
 
     def announce(self, behind: Letter) -> Letter | None:
         """

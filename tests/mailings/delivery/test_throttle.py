@@ -266,6 +266,19 @@ def test_letters_that_cant_go_soon_go_one_after_the_other(throttle: Throttle) ->
     assert latest == 600
 
 
+def test_one_that_nothing_is_heard_of_is_slow_after_a_second(
+    throttle: Throttle, clock: Clock
+) -> None:
+    throttle.begins("example.com")
+    clock.now += 5
+    assert throttle.is_new("example.com")  # there was no connection so far
+    throttle.sets_out("example.com")
+    clock.now += 5
+    assert not throttle.is_new("example.com")
+    throttle.ends("example.com", None)
+    assert throttle.is_new("example.com")  # the connection broke, it is not to blame
+
+
 def test_it_does_not_remember_every_domain_there_is(throttle: Throttle) -> None:
     for n in range(30_000):
         name = f"{n}.example"
