@@ -21,6 +21,7 @@ def _addresses(owner: User) -> list[str]:
     run = recipes.run(mailing, accepted=2, refused=1, deferred=1)
     delivery = Delivery.objects.filter(state="refused").get()
     gone = recipes.suppression(owner, email=client.email, kind="unsubscribed")
+    job = recipes.uploaded(owner)
     things: list[Client | ClientList | Message | Mailing | Run] = [
         *(client, listed, message, mailing, run),
     ]
@@ -36,6 +37,7 @@ def _addresses(owner: User) -> list[str]:
         f"/mailings/{mailing.pk}/share/",
         f"/mailings/{mailing.pk}/history/",
         *("/suppressed/", "/suppressed/new/", f"/suppressed/{gone.pk}/allow/"),
+        *("/clients/import/", job.get_absolute_url()),
         *(f"/reports/client/{client.pk}/", "/u/a-token/"),
     ]
 

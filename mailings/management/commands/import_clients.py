@@ -1,4 +1,4 @@
-"""Clients from a CSV file."""
+"""Clients from a file."""
 
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,16 +20,16 @@ SHOWN_ERRORS = 20  # the others are counted; --json has them all
 
 class Command(ServiceCommand):
     help = (
-        "Imports clients from a CSV file: comma, semicolon or tab; UTF-8, UTF-16 or "
-        "windows-1251. The first row names the columns, in any order: email "
-        "(required), full_name, comment. A client that the owner has already (the "
+        "Imports clients from a workbook (XLSX: its first sheet) or a CSV file: comma, "
+        "semicolon or tab; UTF-8, UTF-16 or windows-1251. The first row names the "
+        "columns, in any order: email (required), full_name, comment. A client that the owner has already (the "
         "same address, ignoring case) is updated; empty cells erase nothing. Rows "
         "that can't be imported are listed with their number (the row of the column "
         "names is row 1) and the reason, and stop nothing."
     )
 
     def add_options(self, parser: CommandParser) -> None:
-        parser.add_argument("file", metavar="FILE", type=Path, help="the CSV file")
+        parser.add_argument("file", metavar="FILE", type=Path, help="the file")
         parser.add_argument(
             "--owner",
             metavar="EMAIL",
