@@ -52,7 +52,11 @@ PROMISES = {
     "N2": Promise(
         "The power fails: unknown is at most what was claimed, nobody is lost or "
         "doubled",
-        selection_of(f"{_ENGINE}/test_recover.py", only="power_loss or unreadable"),
+        selection_of(
+            f"{_ENGINE}/test_recover.py",
+            f"{_ENGINE}/test_mishaps.py",
+            only="power_loss or unreadable",
+        ),
     ),
     "N3": Promise(
         "The mail server is away: nobody is charged, it is asked once a minute at the "
