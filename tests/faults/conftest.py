@@ -129,10 +129,11 @@ def deliver(settings: Settings) -> Callable[..., None]:
 
 @pytest.fixture(autouse=True)
 def _scaled_time(settings: Settings) -> None:
-    """A second where a real installation waits for minutes."""
+    """Seconds where a real installation waits for minutes; `patience` has even less."""
     settings.DELIVERY = {
         **settings.DELIVERY,
-        "timeouts": dict.fromkeys(settings.DELIVERY["timeouts"], 1.0),
+        # More than a busy machine keeps a good server waiting.
+        "timeouts": dict.fromkeys(settings.DELIVERY["timeouts"], 10.0),
         "rests": [0.3, 0.6],
     }
 

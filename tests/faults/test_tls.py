@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pytest_django.fixtures import Settings
 
-from tests.faults.conftest import Bench
+from tests.faults.conftest import Bench, Patience
 from tests.support.smtp_script import CLOSE, HANG, Act, Steps, reply
 
 pytestmark = pytest.mark.django_db
@@ -130,12 +130,15 @@ def test_a_bad_certificate(
         pytest.param(CLOSE, id="closes"),
     ],
 )
-def test_encryption_breaks(bench: Bench, use_tls: UseTls, answer: Act) -> None:
+def test_encryption_breaks(
+    bench: Bench, use_tls: UseTls, answer: Act, patience: Patience
+) -> None:
     """
     S10. STARTTLS is answered with 454, garbage, silence or the end.
 
     The server's fault: nobody is charged, nothing is sent in plain text.
     """
+    patience("hello", 2)
     use_tls()
     bench.script(starttls=answer)
     run = bench.run()

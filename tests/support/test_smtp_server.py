@@ -1,3 +1,4 @@
+import random
 import shutil
 import smtplib
 import socket
@@ -23,6 +24,7 @@ from tests.support.smtp_script import (
     delayed,
     goodbye,
     reply,
+    script_of_whims,
     taken,
 )
 from tests.support.smtp_server import SmtpProcess, SmtpServer
@@ -478,3 +480,27 @@ def test_it_is_fast_enough_not_to_be_what_is_measured() -> None:
 def test_replies_are_well_formed() -> None:
     assert reply(250) == b"250 \r\n"
     assert reply(250, "a", "b", "c") == b"250-a\r\n250-b\r\n250 c\r\n"
+
+
+def test_whims_are_a_share_of_all_messages_and_the_same_each_time() -> None:
+    def outcome(client: Client) -> int:
+        try:
+            client.send(ENVELOPE)
+            if [client.reply() for _ in range(3)] == [250, 250, 354]:
+                return client.ask(LETTER + b".\r\n")
+        except ConnectionError:
+            pass
+        return 0
+
+    def outcomes() -> list[int]:
+        found = []
+        with SmtpServer(script_of_whims(0.4, random.Random(1))) as server:
+            for _ in range(100):
+                with greeted_by(server) as client:
+                    found.append(outcome(client))
+        return found
+
+    first = outcomes()
+    assert 45 < first.count(250) < 75
+    assert {0, 451, 452} <= set(first)
+    assert outcomes() == first
