@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('mailings', '0011_installation'),
+        ('mailings', '0013_imports'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
