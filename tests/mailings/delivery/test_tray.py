@@ -120,7 +120,7 @@ def test_what_is_announced_and_not_begun_takes_nobodys_place() -> None:
     elsewhere = Letter(2, 1, "news@example.com", "dan@example.org", b"")
     again = Letter(3, 1, "news@example.com", "eve@example.org", b"")
     one_at_once.put([letter(1), elsewhere, again])
-    first, second = announced_behind(one_at_once)
+    _first, second = announced_behind(one_at_once)
     assert second == elsewhere
     assert one_at_once.take() is None  # there is one for its domain
     assert one_at_once.recall(lambda each: each == elsewhere) == [elsewhere]
