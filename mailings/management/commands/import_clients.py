@@ -22,8 +22,9 @@ class Command(ServiceCommand):
     help = (
         "Imports clients from a workbook (XLSX: its first sheet) or a CSV file: comma, "
         "semicolon or tab; UTF-8, UTF-16 or windows-1251. The first row names the "
-        "columns, in any order: email (required), full_name, comment. A client that the owner has already (the "
-        "same address, ignoring case) is updated; empty cells erase nothing. Rows "
+        "columns, in any order: email (required), full_name, comment. A client that "
+        "the owner has already (the same address, ignoring case) is updated; empty "
+        "cells erase nothing. Rows "
         "that can't be imported are listed with their number (the row of the column "
         "names is row 1) and the reason, and stop nothing."
     )
