@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.models import Group
@@ -28,6 +29,9 @@ PASSWORD = "correct horse"
 ROOT = Path(__file__).resolve().parent.parent
 
 network.guard()
+# How long an example takes says something about the machine, and nothing about us.
+hypothesis.settings.register_profile("mailsvc", deadline=None)
+hypothesis.settings.load_profile("mailsvc")
 
 
 @pytest.fixture(scope="session", autouse=True)

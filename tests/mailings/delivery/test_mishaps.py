@@ -233,8 +233,11 @@ def test_a_clock_that_jumps_doubles_nobody(
 
     pump(on_progress=jump)
     assert jumped == [1]
-    assert len(copies(smtp_server)) == len(set(copies(smtp_server))) == 150
+    taken = copies(smtp_server)
+    assert len(taken) == len(set(taken))
     figures = ledger(run)
+    # In doubt is also who was on record as handed over, and then was not.
+    assert 150 - len(taken) <= figures.get("unknown", 0)
     assert figures["accepted"] + figures.get("unknown", 0) == 150
 
 

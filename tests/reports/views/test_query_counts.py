@@ -43,8 +43,8 @@ def last_run(mailing: Mailing) -> Run:
 # name of the page, whose key it has, what is asked for, queries beside the frame
 PAGES = [
     # The table's rows and their number; the totals, what is shared with the reader.
-    ("overview", "", "", 4),
-    ("overview", "", "?since=2020-01-01&q=a&status=created", 4),
+    ("overview", "", "", 5),
+    ("overview", "", "?since=2020-01-01&q=a&status=created", 5),
     # The mailing with its books; replies, ends, days; the runs.
     ("mailing", "mailing", "", 5),
     # The mailing, the version of the figures, the figures.
