@@ -88,3 +88,10 @@ def test_statistics_that_are_off_are_found(run: Run) -> None:
     assert str(period.period) in found["PeriodCount"].figure
     assert found["PeriodCount"].counter == "0, 1, 1, 1"
     assert str(found["ReplyCount"].counter).startswith("3, ")
+
+
+def test_a_run_is_counted_once_and_not_once_per_recipient(run: Run) -> None:
+    """A subquery beside what is grouped is run for each row: minutes for 20,000."""
+    with CaptureQueriesContext(connection) as queries:
+        list(drifts())
+    assert [each["sql"] for each in queries if each["sql"].count("SELECT") > 1] == []
