@@ -39,7 +39,8 @@ logger = logging.getLogger(__name__)
 
 _COMMIT_EVERY = 0.2  # seconds between commits while outcomes trickle in
 _PLAN_FOR = 0.5  # seconds of planning between looks at everything else
-_LOOK_EVERY = 1.0  # seconds between looks at holds, pauses, blocks and the lease
+_LOOK_EVERY = 1.0  # seconds between looks at the lease and at suppressed addresses
+_OBEY_EVERY = 0.2  # and at holds, pauses and blocks
 
 
 def pump(
@@ -117,7 +118,7 @@ class Pump:
         self._claiming = self._planning = True
         self._is_dry = False  # nothing was due at the last claim
         self._claimed_at = clock()
-        self._nothing_due_until = self._look_at = 0.0
+        self._nothing_due_until = self._look_at = self._obey_at = 0.0
         self._size = 4 * settings.DELIVERY["connections"]
 
     def run(self, *, stop: Callable[[], bool], deadline: float | None) -> None:
@@ -157,7 +158,7 @@ class Pump:
             return
 
     def _go_on(self) -> None:
-        self._look_at = 0.0
+        self._look_at = self._obey_at = 0.0
         self._look_around()
         self._write_down()
         self._holdings.take_back_strays(broken=self.courier.broken)
@@ -329,10 +330,18 @@ class Pump:
 
     def _look_around(self) -> None:
         """Renews the lease; takes back what may not be sent any more."""
-        if clock() < self._look_at:
-            return
-        self._look_at = clock() + _LOOK_EVERY
-        self._planning = True
+        if clock() >= self._look_at:
+            self._look_at = clock() + _LOOK_EVERY
+            self._planning = True
+            self._renew()
+            suppressed = claimed_though_suppressed(self.lease)
+            self._recall(lambda letter: letter.delivery_id in suppressed)
+        if clock() >= self._obey_at:
+            self._obey_at = clock() + _OBEY_EVERY
+            allowed = self._runs_allowed()
+            self._recall(lambda letter: letter.run_id not in allowed)
+
+    def _renew(self) -> None:
         seconds = settings.DELIVERY["lease"]
         until = clock() + seconds
         if renew(
@@ -341,17 +350,12 @@ class Pump:
             self.courier.renew(until)
         else:
             self._drain()
-        now = timezone.now()
-        allowed = set(
+
+    def _runs_allowed(self) -> set[int]:
+        return set(
             Run.objects.allowed_to_send()
-            .filter(pk__in=self._composers.keys(), closes_at__gt=now)
+            .filter(pk__in=self._composers.keys(), closes_at__gt=timezone.now())
             .values_list("pk", flat=True)
-        )
-        suppressed = claimed_though_suppressed(self.lease)
-        self._recall(
-            lambda letter: (
-                letter.run_id not in allowed or letter.delivery_id in suppressed
-            )
         )
 
     def _recall(
