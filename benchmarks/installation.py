@@ -103,9 +103,17 @@ class Visitor:
         self._connection: http.client.HTTPConnection | None = None
 
     def get(self, path: str) -> Visit:
-        if self._connection is None:
-            self._connection = http.client.HTTPConnection(HOST, self._port, timeout=60)
+        """A connection that was left idle may be closed by now: then by a new one."""
         began = time.perf_counter()
+        status = self._status(path) if self._connection else 0
+        if not status:
+            self._connection = http.client.HTTPConnection(HOST, self._port, timeout=60)
+            status = self._status(path)
+        return Visit(status, 1000 * (time.perf_counter() - began))
+
+    def _status(self, path: str) -> int:
+        """0 if there was no answer."""
+        assert self._connection is not None
         try:
             self._connection.request("GET", path, headers=self._headers)
             answer = self._connection.getresponse()
@@ -113,8 +121,8 @@ class Visitor:
         except (OSError, http.client.HTTPException):
             self._connection.close()
             self._connection = None
-            return Visit(0, 1000 * (time.perf_counter() - began))
-        return Visit(answer.status, 1000 * (time.perf_counter() - began))
+            return 0
+        return answer.status
 
 
 def wait_for_web(port: int, seconds: float = 60) -> None:

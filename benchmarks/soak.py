@@ -238,8 +238,9 @@ def judge(
     delays = late_starts()
     if len(delays) != options.mailings:
         faults.append(f"{options.mailings - len(delays)} mailings did not begin")
-    if max(delays) > LATE:
-        faults.append(f"a mailing began {max(delays):.0f} s too late")
+    latest = max(delays, default=0.0)
+    if latest > LATE:
+        faults.append(f"a mailing began {latest:.0f} s too late")
     if is_at_work():
         faults.append("not all runs have come to their end")
     unknown = Delivery.objects.filter(state="unknown").count()
@@ -253,7 +254,7 @@ def judge(
     sizes = ", ".join(f"{role} {growth[role][1]:.0f} MB" for role in ("web", "worker"))
     return faults, (
         f"{options.db}, {options.minutes:g} min: {options.mailings} mailings of "
-        f"{options.users} users, {Run.objects.count()} runs, begun {max(delays):.1f} s "
+        f"{options.users} users, {Run.objects.count()} runs, begun {latest:.1f} s "
         f"late at most, {attempts} attempts, accepted {accepted}, unknown {unknown}, "
         f"{sum(visits.values())} pages; memory in the last third at most {worst:.3f} "
         f"of the second ({sizes}; {len(growth)} figures); {len(faults)} faults"

@@ -165,20 +165,6 @@ def test_an_unreadable_journal_puts_all_that_was_claimed_in_doubt(
     assert ledger(run) == {"planned": 2, "unknown": 2, "attempts": 2}
 
 
-def test_a_journal_says_nothing_more_after_half_a_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    own = Journal.create(tmp_path)
-    write = os.write
-    monkeypatch.setattr(os, "write", lambda file, data: write(file, data[:3]))
-    with pytest.raises(OSError, match="Only 3"):
-        own.handing_over(1)
-    monkeypatch.undo()
-    with pytest.raises(OSError, match="can't be written"):
-        own.handing_over(2)
-    own.close(forget=True)
-
-
 def test_the_outcome_of_an_earlier_try_is_not_counted_again(
     given_run: GivenRun, settings: Any
 ) -> None:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from mailings.delivery.replies import (
     BYTES_LIMIT,
+    LINES_LIMIT,
     TEXT_LIMIT,
     Exchange,
     Garbled,
@@ -138,23 +139,63 @@ def test_half_a_reply_is_none_yet(partial: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "line",
+    ("line", "words"),
     [
-        b"HTTP/1.1 400 Bad Request\r\n",
-        b"2_0 what smtplib takes for 20\r\n",
-        b"999 no such class\r\n",
-        b"199 nor this\r\n",
-        b"250-one\r\n550 another\r\n",
-        b"\r\n",
-        b"25\r\n",
-        b"2500 four digits\r\n",
-        b"x" * (BYTES_LIMIT + 1),
-        b"250-again\r\n" * 200,
+        (b"HTTP/1.1 400 Bad Request\r\n", "HTTP/1.1 400 Bad Request"),
+        (b"2_0 what smtplib takes for 20\r\n", "2_0 what smtplib takes for 20"),
+        (b"999 no such class\r\n", "999 no such class"),
+        (b"199 nor this\r\n", "199 nor this"),
+        (b"250-one\r\n550 another\r\n", "550 another"),
+        (b"\r\n", ""),
+        (b"\n", ""),
+        (b"25\r\n", "25"),
+        (b"2500 four digits\r\n", "2500 four digits"),
     ],
 )
-def test_what_is_no_reply_is_garbled(line: bytes) -> None:
-    with pytest.raises(Garbled):
+def test_what_is_no_reply_is_garbled(line: bytes, words: str) -> None:
+    with pytest.raises(Garbled) as error:
         take_reply(bytearray(line))
+    assert str(error.value) == f"Not an SMTP reply: {words}"
+
+
+_KILOBYTE = b"250-" + b"x" * 1018 + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    ("allowed", "one_more"),
+    [
+        pytest.param(b"x" * BYTES_LIMIT, b"x", id="a line"),
+        pytest.param(b"250-a\r\n" * (LINES_LIMIT - 1), b"250-a\r\n", id="lines"),
+        pytest.param(_KILOBYTE * 64, b"250-a\r\n", id="bytes"),
+    ],
+)
+def test_a_reply_has_an_end(allowed: bytes, one_more: bytes) -> None:
+    assert take_reply(bytearray(allowed)) is None
+    with pytest.raises(Garbled) as error:
+        take_reply(bytearray(allowed + one_more))
+    assert str(error.value) == "The reply does not end."
+
+
+def test_a_reply_of_as_many_lines_as_are_allowed_is_one() -> None:
+    lines = b"250-a\r\n" * (LINES_LIMIT - 1) + b"250 a\r\n"
+    assert take_reply(bytearray(lines)) == Reply(250, "\n".join("a" * LINES_LIMIT))
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [(b"250\r\n", ""), (b"250 \r\n", ""), (b"250 MAX \r\n", "MAX "), (b"250 a\n", "a")],
+)
+def test_the_words_are_kept_as_they_came(line: bytes, text: str) -> None:
+    assert take_reply(bytearray(line)) == Reply(250, text)
+
+
+def test_an_outcome_has_the_reply_or_what_went_wrong() -> None:
+    refused = Exchange(Phase.RCPT, Reply(550, "5.1.1 No such user"))
+    words = "5.1.1 No such user"
+    expected = Outcome(Verdict.REFUSED, Phase.RCPT, 550, "5.1.1", words)
+    assert outcome(refused) == expected
+    lost = Exchange(Phase.DOT, trouble="gone", handed_over=True)
+    assert outcome(lost) == Outcome(Verdict.UNKNOWN, Phase.DOT, None, "", "gone")
 
 
 def test_an_overlong_line_is_read_and_cut() -> None:
@@ -166,6 +207,10 @@ def test_foreign_bytes_become_text_without_control_characters() -> None:
     assert readable("отказ".encode()) == "отказ"
     assert readable("отказ".encode("cp1251")).isprintable()
     assert readable(b"a\x00b\x1b[31m\x7f") == "a\ufffdb\ufffd[31m\ufffd"
+
+
+def test_a_broken_byte_beyond_what_is_kept_spoils_nothing() -> None:
+    assert readable("Я".encode() * 2 * TEXT_LIMIT + b"\xff") == "Я" * TEXT_LIMIT
 
 
 def test_a_letter_that_was_cut_does_not_spoil_the_others() -> None:
