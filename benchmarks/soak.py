@@ -213,9 +213,13 @@ def soak(
 
 
 def is_at_work() -> bool:
-    from mailings.models import Run  # noqa: PLC0415 - needs set-up
+    """A mailing has not begun yet, or a run has not come to its end."""
+    from mailings.models import Mailing, Run  # noqa: PLC0415 - needs set-up
 
-    return bool(Run.objects.unfinished().exists())
+    waiting = Mailing.objects.filter(runs=None) | Mailing.objects.filter(
+        runs__in=Run.objects.unfinished()
+    )
+    return waiting.exists()
 
 
 def judge(
