@@ -5,6 +5,7 @@ Each named constraint has at least one violation here, and every violation is on
 that no form or verb could stop: it is written by `create`, `update` or in bulk.
 """
 
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -23,6 +24,7 @@ from mailings.models import (
     ClientList,
     Delivery,
     EndCount,
+    Import,
     Installation,
     Mailing,
     Run,
@@ -97,6 +99,15 @@ VIOLATIONS: dict[str, list[Violation]] = {
     ],
     "suppression_kind_is_known": [
         lambda alice: recipes.suppression(alice, kind="complained"),
+    ],
+    "import_once_per_form": [
+        lambda alice: twin(recipes.uploaded(alice)),
+    ],
+    "import_state_is_known": [
+        lambda alice: change(recipes.uploaded(alice), state="lost"),
+    ],
+    "mailing_is_launched_once": [
+        lambda alice: twin(recipes.mailing(alice, launch_key=uuid.uuid4())),
     ],
     "client_list_name_once_per_owner": [
         lambda alice: twin(recipes.client_list(alice, name="Friends"), name="FRIENDS"),
@@ -310,6 +321,7 @@ def test_the_enumerations_and_the_constraints_name_the_same_states() -> None:
         "delivery_state_is_known": Delivery.State,
         "attempt_outcome_is_known": Attempt.Outcome,
         "suppression_kind_is_known": Suppression.Kind,
+        "import_state_is_known": Import.State,
     }
     for name, enumeration in known.items():
         ((_, values),) = CONSTRAINTS[name][1].condition.children

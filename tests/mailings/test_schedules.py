@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 START = datetime(2026, 1, 31, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
-QUERIES_OF_AN_IDLE_SWEEP = 17
+QUERIES_OF_AN_IDLE_SWEEP = 20
 MakeMailing = Callable[..., Mailing]
 
 

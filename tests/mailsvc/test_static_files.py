@@ -23,6 +23,9 @@ def test_a_file_with_a_hash_in_its_name_is_immutable(tmp_path: Path) -> None:
         with override_settings(ROOT_URLCONF="mailsvc.urls"):
             named = Client().get(url)
             plain = Client().get("/static/app.css")
+            for answer in (named, plain):
+                b"".join(answer.streaming_content)
+                answer.close()
     assert url != "/static/app.css"
     assert named.status_code == plain.status_code == 200
     assert "max-age=315360000" in named["Cache-Control"]
