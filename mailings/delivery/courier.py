@@ -23,7 +23,7 @@ from mailings.delivery.refusals import Refusals
 from mailings.delivery.replies import Outcome, Phase, Verdict, outcome
 from mailings.delivery.smtp import Connection, Failed, Letter, Server, usable_for
 from mailings.delivery.throttle import Throttle
-from mailings.delivery.tray import Takings, Tray
+from mailings.delivery.tray import Takings, Tray, named
 
 logger = logging.getLogger(__name__)
 
@@ -203,8 +203,10 @@ class Courier:
                             self._server, self._timeouts, pipelining=self._pipelining
                         )
                         self._let_others_in()
-                    await self._hand_over(letter, connection, ahead)
-                    proven, rests = True, 0
+                    if await self._hand_over(letter, connection, ahead):
+                        proven, rests = True, 0
+                    else:  # no answer: time to see whether others get one
+                        await asyncio.sleep(_PAUSE_AFTER_FAILURE)
                 except Failed as failure:
                     self._give_back(letter)
                     connection = await usable_for(letter, connection)
@@ -216,9 +218,7 @@ class Courier:
                     self._give_back(letter)
                     self._give_up(str(reason))
                 except Exception as error:
-                    logger.exception(
-                        "A connection's task failed.", extra=_named(letter)
-                    )
+                    logger.exception("A connection's task failed.", extra=named(letter))
                     self._account_for(letter, error)
                     self._give_up(str(error) or type(error).__name__)
                 if self.failure:
@@ -231,11 +231,12 @@ class Courier:
                 await connection.close()
 
     async def _next_letter(self, ahead: list[Letter]) -> Letter | None:
-        if ahead and self._tray.begin(letter := ahead.pop()):
-            return letter
         while not (self._closing or self.failure):
-            if self._tray.has_letters and clock() >= self._lease_until:
+            if (ahead or self._tray.has_letters) and clock() >= self._lease_until:
                 await asyncio.sleep(0.05)  # until the lease is renewed
+            elif ahead:
+                if self._tray.begin(letter := ahead.pop()):
+                    return letter
             elif taken := self._take(self._tray.take):
                 return taken
             else:
@@ -244,7 +245,6 @@ class Courier:
         return None
 
     def _take(self, take: Callable[[], Letter | None]) -> Letter | None:
-        """A letter for this seat."""
         if clock() >= self._lease_until:
             return None
         letter = take()
@@ -254,8 +254,11 @@ class Courier:
 
     async def _hand_over(
         self, letter: Letter, connection: Connection, ahead: list[Letter]
-    ) -> None:
-        """`ahead` gets the letter that the connection's next words were about."""
+    ) -> bool:
+        """
+        True if there was an answer. `ahead` gets the letter that the connection's next
+        words were about.
+        """
         started_at, begun = datetime.now(UTC), time.monotonic()
         self._tray.set_out(letter)
 
@@ -294,6 +297,7 @@ class Courier:
         self._deliver_result(
             letter, Result(letter.delivery_id, verdict, started_at, took)
         )
+        return not verdict.is_unknown
 
     def _blame(self, letter: Letter, verdict: Outcome) -> Outcome | None:
         """A letter over which connection after connection breaks is put off."""
@@ -390,11 +394,5 @@ class Courier:
 
 
 async def _within(seconds: float | None, event: asyncio.Event) -> None:
-    """Waits for the event, `seconds` at the most."""
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(event.wait(), seconds)
-
-
-def _named(letter: Letter) -> dict[str, object]:
-    """The fields of the log that tell which letter it is."""
-    return {"run": letter.run_id, "delivery": letter.delivery_id}

@@ -41,6 +41,7 @@ _COMMIT_EVERY = 0.2  # seconds between commits while outcomes trickle in
 _PLAN_FOR = 0.5  # seconds of planning between looks at everything else
 _LOOK_EVERY = 1.0  # seconds between looks at the lease and at suppressed addresses
 _OBEY_EVERY = 0.2  # and at holds, pauses and blocks
+_WAIT_FOR = 30.0  # seconds for which a pump stays for letters that it has put off
 
 
 def pump(
@@ -119,6 +120,7 @@ class Pump:
         self._is_dry = False  # nothing was due at the last claim
         self._claimed_at = clock()
         self._nothing_due_until = self._look_at = self._obey_at = 0.0
+        self._stays_until = 0.0  # for letters that were put off
         self._size = 4 * settings.DELIVERY["connections"]
 
     def run(self, *, stop: Callable[[], bool], deadline: float | None) -> None:
@@ -173,8 +175,10 @@ class Pump:
             self._plan()
         else:  # a connection may have handed a letter back meanwhile
             self._recall(lambda letter: True, announced=False)
-        self._take_in(self.courier.collect(_COMMIT_EVERY if self._is_busy else 0))
-        more_to_claim = self._planning or not self._is_dry
+        waits = self._claiming and clock() < self._stays_until
+        is_busy = self._is_busy or waits
+        self._take_in(self.courier.collect(_COMMIT_EVERY if is_busy else 0))
+        more_to_claim = self._planning or waits or not self._is_dry
         return self._is_busy or (self._claiming and more_to_claim)
 
     @property
@@ -242,6 +246,9 @@ class Pump:
         if later:
             logger.debug("%d letters are put off.", len(later))
             self._holdings.put_off(later)
+            soonest = min(later.values())
+            if soonest <= _WAIT_FOR:
+                self._stays_until = max(self._stays_until, clock() + soonest + 1)
 
     def _letters(self, claims: Collection[Claim]) -> list[Letter]:
         self._prepare_composers({claim.run_id for claim in claims})

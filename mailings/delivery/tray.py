@@ -245,3 +245,8 @@ class Tray:
 
 def domain_of(letter: Letter) -> str:
     return letter.recipient.rpartition("@")[2].lower()
+
+
+def named(letter: Letter) -> dict[str, object]:
+    """The fields of the log that tell which letter it is."""
+    return {"run": letter.run_id, "delivery": letter.delivery_id}

@@ -53,7 +53,7 @@ def test_a_journal_without_space_stops_the_sending_with_a_reason(
         cwd=ROOT,
         capture_output=True,
         text=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (6_000, 6_000)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4_500, 4_500)),
         check=False,
     )
     assert done.returncode == 1
