@@ -108,7 +108,7 @@ def test_a_database_that_cannot_be_reached_is_waited_for(
     What the connections have in hand is finished and kept, nothing new is handed over;
     when it is back, all goes on. Nobody is lost, doubled or in doubt.
     """
-    smtp_server.delay = 0.01
+    smtp_server.delay = 0.05  # so that it is not over before it begins
     run = given_run(RECIPIENTS)
     trouble = Trouble(smtp_server, caplog, begin=proxy.cut, end=proxy.mend)
     pump(stop=trouble.stop, on_progress=trouble.on_progress)
@@ -203,7 +203,7 @@ def test_a_database_that_another_has_locked_is_waited_for(
 
     As Y12: nothing new is handed over, then all goes on.
     """
-    smtp_server.delay = 0.01
+    smtp_server.delay = 0.05  # so that it is not over before it begins
     run = given_run(RECIPIENTS)
     writer = sqlite3.connect(impatient_sqlite, isolation_level=None)
     trouble = Trouble(
@@ -230,7 +230,7 @@ def test_a_full_disk_is_waited_for(
 
     The log says so, nothing is corrupted, and with space all goes on by itself.
     """
-    smtp_server.delay = 0.01
+    smtp_server.delay = 0.05  # so that it is not over before it begins
     run = given_run(RECIPIENTS)
     raw = connection.connection
     pages = raw.execute("PRAGMA page_count").fetchone()[0]

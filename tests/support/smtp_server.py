@@ -158,10 +158,12 @@ class SmtpServer:
         when_listening()
         await self._stopped.wait()
         listener.close()
+        await asyncio.sleep(0.01)  # who was let in at this moment begins, too
         talks = list(self._talks)
         for talk in talks:
             talk.cancel()
         await asyncio.gather(*talks, return_exceptions=True)
+        await asyncio.sleep(0)  # connections are closed in the loop's next turn
 
     def close(self) -> None:
         """Ends `serve`; to be called in the loop, by a signal handler for one."""
