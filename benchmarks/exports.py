@@ -7,7 +7,7 @@ How much memory does a file of a million rows take?
 fills a database with one run of a million attempts and lets a process of its own make
 each file, as the page does. Prints rows, bytes, seconds and the peak of that process's
 memory (its resident set), beside what Django takes before it begins. Exits with 1 if a
-peak is above the goal. Databases as for benchmarks/reports.py; or --sqlite.
+peak is above the goal. Databases as for benchmarks/reports.py.
 """
 
 import argparse
@@ -17,7 +17,6 @@ import resource
 import subprocess
 import sys
 import time
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +36,11 @@ def main() -> int:
     if options.step:
         print(json.dumps(fill(options) if options.step == "fill" else make(options)))
         return 0
-    server = (
-        nullcontext("") if options.sqlite else postgres.server(options.database_url)
-    )
     try:
-        with server as url, surroundings(options, url) as (_, environment):
+        with (
+            postgres.server(options.database_url) as url,
+            surroundings(options, url) as (_, environment),
+        ):
             in_a_process("fill", options, environment)
             found = [
                 {"table": name, "kind": kind}
@@ -71,7 +70,6 @@ def arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--attempts", type=int, default=1_000_000)
-    parser.add_argument("--sqlite", action="store_true", help="instead of PostgreSQL")
     parser.add_argument("--database-url", default=os.environ.get("DATABASE_URL", ""))
     parser.add_argument("--cache-url", default="", help=argparse.SUPPRESS)
     parser.add_argument("--step", default="", help=argparse.SUPPRESS)
