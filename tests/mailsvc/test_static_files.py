@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import pytest
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.management import call_command
 from django.test import Client
 from django.test.utils import override_settings
 
 
+@pytest.mark.django_db  # at the end of an answer its connections are looked at
 def test_a_file_with_a_hash_in_its_name_is_immutable(tmp_path: Path) -> None:
     hashed = "whitenoise.storage.CompressedManifestStaticFilesStorage"
     files = "django.core.files.storage.InMemoryStorage"
