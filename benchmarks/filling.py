@@ -16,9 +16,12 @@ from django.db import connection, models
 
 from mailings.models import (
     Attempt,
+    Canary,
     Client,
     Delivery,
     EndCount,
+    Host,
+    Installation,
     Mailing,
     Message,
     PeriodCount,
@@ -87,6 +90,7 @@ _CLOCK = [
 
 def fill(size: Size) -> None:
     """Everything, indexed and analysed."""
+    _worker()
     owners = _people()
     mailings = _mailings(owners, size)
     shares = list(_shares(size))
@@ -110,6 +114,23 @@ def check(runs: int = 20) -> None:
     wrong = list(drifts(Run.objects.filter(pk__in=keys)))
     if wrong:
         raise SystemExit(f"The books are not what counting gives: {wrong[:3]}")
+
+
+def _worker() -> None:
+    """As if one were at work for as long as anybody measures."""
+    now = datetime.now(UTC)
+    later = now + timedelta(days=1)
+    Canary.objects.create(pk=1, worked_at=now, acknowledged_at=later)
+    Host.objects.create(
+        installation=Installation.objects.create(pk=1),
+        key="benchmark",
+        name="benchmark",
+        arrived_at=now,
+        beats_at_arrival=0,
+        admitted_at=now,
+        beats=1,
+        beat_at=later,
+    )
 
 
 def _people() -> list[User]:

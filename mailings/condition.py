@@ -1,6 +1,7 @@
 """
-How the installation does, in one query: does the worker work, does the mail server
-take mail, is sending held? Every page shows it, and health and metrics tell it.
+How the installation does, in one query while somebody works, else in two: does the
+worker work, does the mail server take mail, is sending held? Every page shows it, and
+health and metrics tell it.
 """
 
 from dataclasses import dataclass
@@ -53,9 +54,12 @@ class Condition:
 
 def condition(now: datetime) -> Condition:
     server = str(configured_server())
-    canary = Canary.objects.filter(acknowledged_at__isnull=False)
-    held = Installation.objects.filter(held_at__isnull=False)
-    signs = _as_signs(canary, "worker", F("acknowledged_at"), Value("")).union(
+    signs = _as_signs(
+        Canary.objects.filter(acknowledged_at__isnull=False),
+        "worker",
+        F("acknowledged_at"),
+        Value(""),
+    ).union(
         _as_signs(
             Circuit.objects.filter(server=server, state=Circuit.State.OPEN),
             "circuit",
@@ -68,16 +72,19 @@ def condition(now: datetime) -> Condition:
             F("beat_at"),
             F("name"),
         ),
-        _as_signs(held, "older", F("held_at"), F("held_by_host")),
         _as_signs(
-            Host.objects.left_waiting(now - PATIENCE),
-            "elsewhere",
-            F("arrived_at"),
-            F("name"),
+            Installation.objects.filter(held_at__isnull=False),
+            "older",
+            F("held_at"),
+            F("held_by_host"),
         ),
         all=True,
     )
     found = {kind: Sign(since, words) for kind, since, words in signs}
+    if "host" not in found:  # else nobody can have been left to wait
+        waiting = Host.objects.left_waiting(now - PATIENCE).first()
+        if waiting is not None:
+            found["elsewhere"] = Sign(waiting.arrived_at, waiting.name)
     return Condition(now, server, **found)
 
 

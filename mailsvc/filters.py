@@ -6,6 +6,10 @@ from typing import Any, TypeVar
 
 import django_filters
 from django.db.models import Model, Q, QuerySet
+from django.forms import BoundField, ModelChoiceField
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 _Rows = TypeVar("_Rows", bound="QuerySet[Any]")
@@ -38,3 +42,32 @@ class BaseFilter(django_filters.FilterSet):  # type: ignore[misc]
     def is_active(self) -> bool:
         """Something was asked for: an empty table then means nothing was found."""
         return any(self.data.get(name) for name in self.filters)
+
+    def fields(self) -> SafeString:
+        """
+        The visible fields as HTML.
+
+        It is made once for each question: fields are the dearest part of a page after
+        the table. What may differ from reader to reader, lists of rows and complaints,
+        is made each time.
+        """
+        shown = self.form.visible_fields()
+        values = tuple((field.html_name, str(field.value())) for field in shown)
+        if self.form.errors or any(
+            isinstance(field.field, ModelChoiceField) for field in shown
+        ):
+            return _rendered(shown)
+        key = (type(self), get_language(), values)
+        if key not in _made:
+            if len(_made) >= _MOST:
+                _made.clear()
+            _made[key] = _rendered(shown)
+        return _made[key]
+
+
+_MOST = 200
+_made: dict[object, SafeString] = {}
+
+
+def _rendered(fields: "list[BoundField]") -> SafeString:
+    return render_to_string("includes/filter_fields.html", {"fields": fields})

@@ -10,6 +10,7 @@ from django.utils import timezone, translation
 from django.utils.cache import add_never_cache_headers
 
 from mailsvc import logs
+from mailsvc.stack import with_room
 from mailsvc.validators import one_line
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -37,7 +38,7 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         with logs.request_context(_address_of(request)) as context:
             request.context = context  # type: ignore[attr-defined]
-            response = self.get_response(request)
+            response = with_room(self.get_response, request)
             response["X-Request-ID"] = context.request_id
             return response
 

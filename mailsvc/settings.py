@@ -168,8 +168,8 @@ DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = True
 
 AUTH_USER_MODEL = "users.User"
 AUTHENTICATION_BACKENDS = [
-    # Django's own, by address; with both, each try would hash the password twice.
-    "allauth.account.auth_backends.AuthenticationBackend",
+    # allauth's alone: with Django's, too, each try would hash the password twice.
+    "users.backends.OneQueryBackend",
     "guardian.backends.ObjectPermissionBackend",
 ]
 AUTH_PASSWORD_VALIDATORS = [

@@ -25,26 +25,34 @@ _ARGUMENTS = ("value", "record", "column", "bound_column", "bound_row", "table")
 
 
 class _Column(NamedTuple):
-    """`read` takes the value off a record, `make` makes of it what goes into a cell."""
+    """
+    `read` takes the value off a record, `make` makes of it what goes into a cell;
+    `address` says where the cell links to, `default` what stands for nothing.
+    """
 
     bound: Any
     begin: str
     read: Callable[[Any], Any]
     make: Callable[..., Any]
     wanted: tuple[str, ...]
+    address: Callable[[dict[str, Any]], str | None] | None
+    default: Any
+    empty: Any
 
 
 def body(table: Any) -> SafeString:
     """The <tr> of the rows on this page; what they show is what the package shows."""
-    columns: list[_Column] = []
-    lines: list[str] = []
-    for row in table.paginated_rows:
-        columns = columns or [
-            _column(each, each.render, row.record) for each in table.columns
-        ]
-        lines.append("<tr>")
-        lines.extend(_shown_cell(column, row, table) for column in columns)
-        lines.append("</tr>")
+    rows = list(table.paginated_rows)
+    if not rows:
+        return SafeString("")
+    # Column by column: a processor repeats itself several times as fast.
+    columns = [
+        [_shown_cell(column, row, table) for row in rows]
+        for column in (
+            _column(each, each.render, rows[0].record) for each in table.columns
+        )
+    ]
+    lines = (f"<tr>{''.join(cells)}</tr>" for cells in zip(*columns, strict=True))
     return mark_safe("".join(lines))  # noqa: S308 - every cell is escaped
 
 
@@ -57,24 +65,35 @@ def values(table: Any) -> Iterator[list[Any]]:
     columns: list[_Column] = []
     for row in table.rows:
         columns = columns or [_column(each, each.value, row.record) for each in bound]
-        yield [_made(column, row, table, default=None) for column in columns]
+        yield [_value(column, row, table) for column in columns]
+
+
+def _value(column: _Column, row: Any, table: Any) -> Any:
+    value = column.read(row.record)
+    if value in column.empty:
+        return None
+    return _made(column, _given(column, value, row, table))
 
 
 def _shown_cell(column: _Column, row: Any, table: Any) -> str:
-    content = _made(column, row, table, default=column.bound.default, link=True)
-    return f"{column.begin}{_shown(content)}</td>"
+    value = column.read(row.record)
+    if value in column.empty:
+        return f"{column.begin}{column.default}</td>"
+    given = _given(column, value, row, table)
+    content = _shown(_made(column, given))
+    address = column.address and column.address(given)
+    if address is None:
+        return f"{column.begin}{content}</td>"
+    return f'{column.begin}<a href="{conditional_escape(address)}">{content}</a></td>'
 
 
-def _made(
-    column: _Column, row: Any, table: Any, *, default: Any, link: bool = False
-) -> Any:
-    bound, value = column.bound, column.read(row.record)
-    if value in bound.column.empty_values:
-        return default
-    possible = (value, row.record, bound.column, bound, row, table)
-    given = dict(zip(_ARGUMENTS, possible, strict=True))
-    made = column.make(**{name: given[name] for name in column.wanted})
-    return bound.link(made, **given) if link and bound.link else made
+def _given(column: _Column, value: Any, row: Any, table: Any) -> dict[str, Any]:
+    possible = (value, row.record, column.bound.column, column.bound, row, table)
+    return dict(zip(_ARGUMENTS, possible, strict=True))
+
+
+def _made(column: _Column, given: dict[str, Any]) -> Any:
+    return column.make(**{name: given[name] for name in column.wanted})
 
 
 def _column(bound: Any, make: Any, record: Any) -> _Column:
@@ -85,7 +104,20 @@ def _column(bound: Any, make: Any, record: Any) -> _Column:
         _reader(bound, record),
         make,
         _wanted(getattr(make, "__func__", make)),
+        _address(bound.link),
+        _shown(bound.default),
+        bound.column.empty_values,
     )
+
+
+def _address(link: Any) -> Callable[[dict[str, Any]], str | None] | None:
+    """Whither the package's link leads; it has no attributes of its own with us."""
+    if link is None:
+        return None
+    if link.url is None:
+        return lambda given: link.compose_url(**given)
+    wanted = _wanted(link.url)
+    return lambda given: link.url(**{name: given[name] for name in wanted})
 
 
 def _reader(bound: Any, record: Any) -> Callable[[Any], Any]:

@@ -14,7 +14,7 @@ from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
 from mailings import delivery
-from mailings.models import Canary, Circuit, Host
+from mailings.models import Canary, Circuit, Host, Installation
 from tests import recipes
 from users.models import User
 
@@ -27,6 +27,23 @@ QUERIES_OF_A_SCRAPE = 6
 def worker(db: None) -> None:
     now = timezone.now()
     Canary.objects.create(pk=1, worked_at=now, acknowledged_at=now)
+
+
+@pytest.fixture
+def host(db: None) -> None:
+    """It has taken work a moment ago."""
+    now = timezone.now()
+    installation, _ = Installation.objects.get_or_create(pk=1)
+    Host.objects.create(
+        installation=installation,
+        key="at work",
+        name="mail.example.com",
+        arrived_at=now,
+        admitted_at=now,
+        beats_at_arrival=0,
+        beats=1,
+        beat_at=now,
+    )
 
 
 @pytest.fixture
@@ -296,6 +313,7 @@ def test_without_a_database_it_says_so(client: Client, no_database: None) -> Non
 def test_a_scrape_costs_the_same_with_one_mailing_and_with_three(
     client: Client,
     worker: None,
+    host: None,
     alice: User,
     django_assert_num_queries: DjangoAssertNumQueries,
     rows: int,
