@@ -112,19 +112,23 @@ def fill_in(mailings: Iterable[Mailing], period: Period) -> None:
     """Gives these rows the figures that `with_figures` would."""
     rows = {mailing.pk: mailing for mailing in mailings}
     runs = Run.objects.filter(period.of_runs(), mailing__in=rows).order_by()
-    found = {row.pop("mailing"): row for row in _figures(runs.values("mailing"))}
+    found = {row.pop("mailing"): row for row in _sums(runs.values("mailing"))}
     for pk, mailing in rows.items():
-        for name, value in (_NO_FIGURES | found.get(pk, {})).items():
+        figures = _NO_FIGURES | found.get(pk, {})
+        # Here and not by the database: a long expression is dear to put into words.
+        figures["success"] = success(**{n: figures[f"sum_{n}"] for n in FIGURES})
+        for name, value in figures.items():
             setattr(mailing, name, value)
 
 
 def _figures(runs: Any) -> Any:
     """All figures of `runs`, which are grouped."""
+    return _sums(runs).annotate(success=_success("sum_"))
+
+
+def _sums(runs: Any) -> Any:
     sums = {f"sum_{name}": Sum(_added(parts)) for name, parts in FIGURES.items()}
-    grouped = runs.annotate(
-        run_count=Count("pk"), last_run=Max("scheduled_for"), **sums
-    )
-    return grouped.annotate(success=_success("sum_"))
+    return runs.annotate(run_count=Count("pk"), last_run=Max("scheduled_for"), **sums)
 
 
 def totals(mailings: "QuerySet[Mailing]", period: Period) -> dict[str, Any]:
@@ -138,7 +142,7 @@ def totals(mailings: "QuerySet[Mailing]", period: Period) -> dict[str, Any]:
 def success(
     *, accepted: int, refused: int, unknown: int, expired: int, **_: Any
 ) -> float | None:
-    """Of those whose end is known or overdue, how many % were accepted."""
+    """Of those whose end is known or overdue, how many % were accepted: one decimal."""
     ended = accepted + refused + unknown + expired
     return round(100 * accepted / ended, 1) if ended else None
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from django.db.models import Max, Min, QuerySet, Sum
+from django.db.models import F, Max, Min, QuerySet, Sum
+from django.db.models.functions import TruncDate
 from django.utils import timezone
 from django.utils.http import urlencode
 
@@ -128,22 +129,22 @@ def ends(runs: "QuerySet[Run]") -> list[EndRow]:
 
 def by_day(runs: "QuerySet[Run]") -> dict[date, dict[str, int]]:
     """Attempts by their outcome, per day on the reader's clock, oldest first."""
-    return _by(runs, lambda moment: timezone.localtime(moment).date())
+    return _by(runs, TruncDate("period", tzinfo=timezone.get_current_timezone()))
 
 
 def by_period(runs: "QuerySet[Run]") -> dict[datetime, dict[str, int]]:
     """The same per quarter of an hour."""
-    return _by(runs, timezone.localtime)
+    found: dict[datetime, Counter[str]] = defaultdict(Counter)
+    for period, row in _by(runs, F("period")).items():
+        # Where clocks are set back, two periods are the same on them.
+        found[timezone.localtime(period)].update(row)
+    return {when: dict(row) for when, row in found.items()}
 
 
 def _by(runs: "QuerySet[Run]", place: Any) -> dict[Any, dict[str, int]]:
-    counts: dict[Any, Counter[str]] = defaultdict(Counter)
-    rows = PeriodCount.objects.filter(run__in=runs).order_by("period")
     sums = {f"sum_{name}": Sum(name) for name in OUTCOMES}
-    for row in rows.values("period").annotate(**sums):
-        counts[place(row["period"])].update(
-            {name: row[f"sum_{name}"] for name in OUTCOMES}
-        )
+    rows = PeriodCount.objects.filter(run__in=runs).order_by().values(place=place)
     return {
-        when: {name: found[name] for name in OUTCOMES} for when, found in counts.items()
+        row["place"]: {name: row[f"sum_{name}"] for name in OUTCOMES}
+        for row in rows.annotate(**sums).order_by("place")
     }

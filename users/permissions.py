@@ -109,20 +109,30 @@ class OwnedQuerySet(models.QuerySet[_Row]):
 
 def shared_with(user: User, model: type[models.Model]) -> list[int]:
     """The keys of what others have shared with the user, in order."""
-    rows = model._default_manager.filter(_shared_with(user, model, Level.VIEW))
-    return list(rows.order_by("pk").values_list("pk", flat=True))
+    to_user, to_group = _shared_rows(user, model, Level.VIEW)
+    keys = to_user.values_list("content_object").union(
+        to_group.values_list("content_object")
+    )
+    return sorted(key for (key,) in keys)
 
 
 def _shared_with(user: User, model: type[models.Model], level: Level) -> Q:
     """By two sub-queries: guardian's own function asks more than it needs to."""
+    to_user, to_group = _shared_rows(user, model, level)
+    return Q(pk__in=to_user.values("content_object")) | Q(
+        pk__in=to_group.values("content_object")
+    )
+
+
+def _shared_rows(
+    user: User, model: type[models.Model], level: Level
+) -> tuple["models.QuerySet[Any]", "models.QuerySet[Any]"]:
     levels = [Level.CHANGE] if level is Level.CHANGE else list(Level)
     codenames = [f"{each}_{model._meta.model_name}" for each in levels]
     rows = {"permission__codename__in": codenames}
     to_user = _shares(model, "User").filter(**rows, user=user)
     to_group = _shares(model, "Group").filter(**rows, group__user=user)
-    return Q(pk__in=to_user.values("content_object")) | Q(
-        pk__in=to_group.values("content_object")
-    )
+    return to_user, to_group
 
 
 def _shares(model: type[models.Model], holder: str) -> "models.QuerySet[Any]":
