@@ -125,9 +125,11 @@ def _reader(bound: Any, record: Any) -> Callable[[Any], Any]:
     accessor, name = bound.accessor, str(bound.accessor)
     if not isinstance(record, Model) or accessor.SEPARATOR in name:
         return partial(_followed, accessor)
-    display = f"get_{name}_display"
-    if hasattr(record, display):
-        return lambda row: getattr(row, display)()
+    if hasattr(record, f"get_{name}_display"):
+        # Django's method translates all the words that the field has, for each row.
+        field: Any = record._meta.get_field(name)
+        words = {value: str(label) for value, label in field.flatchoices}
+        return lambda row: words.get(getattr(row, name), getattr(row, name))
     if callable(getattr(record, name, None)):
         return partial(_followed, accessor)
     return lambda row: getattr(row, name, None)
