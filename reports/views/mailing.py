@@ -261,12 +261,18 @@ class _Chart(BaseDetailView):  # type: ignore[type-arg]
 
 
 class MailingChart(_OfMailing, _Chart):
+    def get_queryset(self) -> "QuerySet[Any]":
+        return Mailing.objects.visible_to(self.user).existing()
+
     def series(self) -> dict[str, dict[str, int]]:
         days = statistics.by_day(self.runs())
         return {day.isoformat(): row for day, row in days.items()}
 
 
 class RunChart(_OfRun, _Chart):
+    def get_queryset(self) -> "QuerySet[Any]":
+        return Run.objects.visible_to(self.user)
+
     def version(self) -> object:
         return self.object.attempts
 
