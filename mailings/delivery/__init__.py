@@ -24,6 +24,7 @@ The engine: models and SMTP. It knows no request, no form and no Django-Q2.
     record    outcomes, attempts and books in one transaction, fenced by the lease
     retry     when to try again, pure
     circuit   is the mail server well?
+    schema    is the database of this code's version?
     identity  is this our database, and as we left it?
     recover   what dead pumps left
     closing   what is over

@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import F, Max, Sum
 from django.utils.translation import gettext as _
 
-from mailings.delivery import identity_file, journal
+from mailings.delivery import identity_file, journal, schema
 from mailings.delivery.identity_file import Identity
 from mailings.models import Host, Installation
 from mailings.models.installation import new_key
@@ -62,6 +62,8 @@ def objection(now: datetime) -> str:
     Worker and commands ask before they plan or send; not within a transaction, which
     could take back what is found out. Pages ask `hold`.
     """
+    if another_version := schema.mismatch():
+        return another_version
     try:
         if may_work(now):
             return ""

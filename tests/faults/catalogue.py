@@ -27,8 +27,6 @@ NOT_BUILT = {
     26: "the power of a whole machine, with the database's files as they were at the "
     "last fsync: the database's own promise is relied on; what the worker does after "
     "it, with another boot id and without a journal, is tested",
-    28: "a migration while a worker runs: the worker is stopped for an upgrade "
-    "(docs/deployment.md); a worker that finds no tables says so and ends",
     29: "a template that takes for ever: placeholders are filled in one pass over the "
     "text, there is nothing that could",
 }
