@@ -13,8 +13,9 @@ from django.db import connection, transaction
 from django.db.models import Count, Max
 
 from mailings.delivery.statistics import count_ends
-from mailings.models import Delivery, Mailing, Run, Suppression
+from mailings.models import Delivery, Mailing, Message, Run, Suppression
 from mailsvc import cache
+from users.models import User
 
 FIRST_STEP = 1_000  # recipients; small, so that sending begins at once
 STEP = 20_000
@@ -112,15 +113,22 @@ def begin_run(mailing: Mailing, scheduled_for: datetime, now: datetime) -> Run:
         scheduled_for=scheduled_for,
         closes_at=closing_time(mailing, scheduled_for),
         started_at=now,
-        subject=message.subject,
-        body=message.body,
-        body_html=message.body_html,
-        sender_name=owner.full_name,
-        sender_email=owner.email,
+        **snapshot(message, owner),
     )
     Mailing.objects.filter(pk=mailing.pk).update(status=Mailing.Status.RUNNING)
     transaction.on_commit(partial(cache.changed, mailing.owner_id), robust=True)
     return run
+
+
+def snapshot(message: Message, owner: User) -> dict[str, str]:
+    """What a run copies, so that whoever edits it later changes nothing sent."""
+    return {
+        "subject": message.subject,
+        "body": message.body,
+        "body_html": message.body_html,
+        "sender_name": owner.full_name,
+        "sender_email": owner.email,
+    }
 
 
 def closing_time(mailing: Mailing, scheduled_for: datetime) -> datetime:

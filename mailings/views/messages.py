@@ -16,6 +16,7 @@ from mailings.forms.message import MessageForm
 from mailings.models import Mailing, Message
 from mailings.tables import MessageTable
 from mailings.views.access import AtHand, ByOwner, Changeable, Own, Visible
+from mailings.views.previewing import shown
 from mailsvc.views import (
     ConfirmPage,
     CreatePage,
@@ -42,14 +43,18 @@ class MessageDetailPage(Visible, DetailPage):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         using = Mailing.objects.visible_to(self.user).filter(message=self.object)
-        return super().get_context_data(mailings=using, **kwargs)
+        preview = shown(self.object, self.user, self.request.GET)
+        return super().get_context_data(mailings=using, preview=preview, **kwargs)
 
 
-class MessageHtml(MessageDetailPage):
-    """The HTML version, for the frame on the page."""
+class MessageHtml(Visible, DetailPage):
+    """The HTML version as the recipient reads it, for the frame on the page."""
+
+    model = Message
 
     def render_to_response(self, context: Any, **kwargs: Any) -> HttpResponse:
-        return foreign_html(self.object.body_html)
+        read = shown(self.object, self.user, self.request.GET).read
+        return foreign_html(read.html if read else "")
 
 
 class _WithPlaceholders:
