@@ -17,6 +17,7 @@ from mailings.views import (
     runs,
     sharing,
     suppressions,
+    trying,
     unsubscribing,
 )
 
@@ -120,6 +121,11 @@ urlpatterns = [
         "messages/<int:pk>/edit/",
         messages.MessageUpdatePage.as_view(),
         name="message-update",
+    ),
+    path(
+        "messages/<int:pk>/test/",
+        trying.MessageTestPage.as_view(),
+        name="message-test",
     ),
     path(
         "messages/<int:pk>/delete/",

@@ -231,6 +231,7 @@ def check_limits(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
         "all": "DELIVERY_RATE",
         "per_user": "DELIVERY_RATE_PER_USER",
         "per_domain": "DELIVERY_RATE_PER_DOMAIN",
+        "tests": "TEST_SEND_RATE",
     }
     wrong: list[CheckMessage] = [
         Error(
@@ -240,7 +241,7 @@ def check_limits(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
             id="mailsvc.E016",
         )
         for key, name in names.items()
-        if not is_rate(settings.DELIVERY["rates"][key])
+        if not is_rate(settings.DELIVERY["rates"].get(key, ""))
     ]
     if settings.DELIVERY["per_domain"] < 0:
         wrong.append(

@@ -287,6 +287,7 @@ DELIVERY = {
         "all": env.str("DELIVERY_RATE", ""),
         "per_user": env.str("DELIVERY_RATE_PER_USER", ""),
         "per_domain": env.str("DELIVERY_RATE_PER_DOMAIN", ""),
+        "tests": env.str("TEST_SEND_RATE", "3/minute; 30/hour"),  # of each user
     },
     "batch": 200,  # deliveries per claim, and per commit of outcomes
     "budget": 60.0,  # seconds that one pump goes on claiming

@@ -33,6 +33,7 @@ The engine: models and SMTP. It knows no request, no form and no Django-Q2.
     books     the figures of a run
     statistics  attempts by time and reply, ends by reason
     server    the mail server, from the settings
+    single    a few letters at once, outside of any run
     report    what a pump did
     pump      the loop that joins them
 """

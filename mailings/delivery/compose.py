@@ -82,9 +82,13 @@ class Text:
 
 
 class Composer:
-    """Makes the letters of one run. `sender` is the installation's own address."""
+    """
+    Makes the letters of one run. `sender` is the installation's own address; `mark`
+    begins the Message-ID and tells those of runs from tests.
+    """
 
-    def __init__(self, text: Text, *, sender: str) -> None:
+    def __init__(self, text: Text, *, sender: str, mark: str = "d") -> None:
+        self._mark = mark
         name, self._sender = parseaddr(sender)
         self._domain = self._sender.rpartition("@")[2]
         self._text = text
@@ -129,7 +133,7 @@ class Composer:
 
     def message_id(self, delivery_id: int) -> str:
         """The same for every try, so that a double can be told as one."""
-        return f"<d{delivery_id}.{self._text.key}@{self._domain}>"
+        return f"<{self._mark}{delivery_id}.{self._text.key}@{self._domain}>"
 
     def unsubscribe_url(self, delivery_id: int) -> str:
         return tokens.token(self._text.unsubscribe_key, delivery_id).join(self._link)

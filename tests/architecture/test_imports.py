@@ -87,6 +87,7 @@ MAY_IMPORT = {
     "mailings.outlook": (*_MODELS, "mailings.delivery"),
     "mailings.previewing": (*_MODELS, "mailings.delivery"),
     "mailings.rehearsal": (*_MODELS, "mailings.delivery", "mailings.previewing"),
+    "mailings.trying": (*_MODELS, "mailings.delivery", "mailings.previewing"),
     "mailings.confirming": (
         *_MODELS,
         "mailings.lifecycle",
@@ -111,6 +112,7 @@ MAY_IMPORT = {
         "mailings.removing",
         "mailings.retrying",
         "mailings.suppressing",
+        "mailings.trying",
         "mailings.importing",
         "mailings.imports",
         "mailings.condition",  # an import waits for the worker
@@ -174,6 +176,7 @@ DOORS = {
     "asyncio": {
         "mailings.delivery.smtp": "",
         "mailings.delivery.courier": "the event loop; opens nothing itself",
+        "mailings.delivery.single": "the event loop, as the courier",
         "mailings.delivery.wire": "the protocol of a connection that smtp opens",
         "mailsvc.management.commands.mailcatcher": "aiosmtpd runs in one",
     },

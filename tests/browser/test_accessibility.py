@@ -31,6 +31,7 @@ def _addresses(owner: User) -> list[str]:
         *(thing.get_absolute_url() for thing in things),
         f"/deliveries/{delivery.pk}/",
         f"/messages/{message.pk}/edit/",
+        f"/messages/{message.pk}/test/",
         f"/clients/{client.pk}/delete/",
         f"/lists/{listed.pk}/clients/",
         *("/reports/", f"/reports/mailings/{mailing.pk}/", f"/reports/runs/{run.pk}/"),
