@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 from mailings import placeholders, removing
 from mailings.filters import MessageFilter
 from mailings.forms.message import MessageForm
+from mailings.forms.rich_text import editor_words
 from mailings.models import Mailing, Message
 from mailings.tables import MessageTable
 from mailings.views.access import AtHand, ByOwner, Changeable, Own, Visible
@@ -57,24 +58,27 @@ class MessageHtml(Visible, DetailPage):
         return foreign_html(read.html if read else "")
 
 
-class _WithPlaceholders:
+class _Writing:
+    """What the form shows beside its fields."""
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         names = placeholders.NAMES.items()
         context: dict[str, Any] = super().get_context_data(  # type: ignore[misc]
             placeholders=[(f"{{{{ {name} }}}}", words) for name, words in names],
+            editor_words=editor_words(),
             **kwargs,
         )
         return context
 
 
-class MessageCreatePage(_WithPlaceholders, Visible, ByOwner, CreatePage):
+class MessageCreatePage(_Writing, Visible, ByOwner, CreatePage):
     model = Message
     form_class = MessageForm
     template_name = "mailings/message_form.html"
     success_message = _("The message is saved.")
 
 
-class MessageUpdatePage(_WithPlaceholders, Changeable, ByOwner, UpdatePage):
+class MessageUpdatePage(_Writing, Changeable, ByOwner, UpdatePage):
     model = Message
     form_class = MessageForm
     template_name = "mailings/message_form.html"

@@ -75,7 +75,7 @@ def test_it_is_in_no_statistics_and_on_the_audit_log(
 def test_its_link_unsubscribes_nobody(
     alice: User, alice_client: Browser, message: Message, smtp_server: SmtpServer
 ) -> None:
-    run = recipes.run(recipes.mailing(alice), accepted=1)
+    run = recipes.run(recipes.mailing(alice), pending=1)
     Delivery.objects.filter(run=run).update(id=alice.pk)
     send(alice_client, message, "a@example.com")
     letter = message_from_bytes(smtp_server.received[0].data, policy=policy.default)
