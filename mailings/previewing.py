@@ -11,8 +11,8 @@ from django.conf import settings
 
 from mailings import placeholders
 from mailings.delivery.compose import Composer, Text
+from mailings.delivery.letter import Letter
 from mailings.delivery.plan import snapshot
-from mailings.delivery.smtp import Letter
 from mailings.models import Mailing, Message, Run
 
 

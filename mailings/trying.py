@@ -6,6 +6,7 @@ unsubscribing leads to the page, and unsubscribes nobody.
 """
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import ceil
@@ -15,12 +16,13 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from mailings.delivery import identity
-from mailings.delivery.compose import Composer, NotComposed
+from mailings.delivery.compose import Composer, NotComposed, Text
+from mailings.delivery.enclosures import Enclosures
+from mailings.delivery.letter import Letter, Piece
 from mailings.delivery.rates import Asked, Rates, take_turn
 from mailings.delivery.replies import Outcome, Verdict
 from mailings.delivery.server import configured_server
 from mailings.delivery.single import hand_over
-from mailings.delivery.smtp import Letter
 from mailings.models import Message, Suppression
 from mailings.models.run import new_key
 from mailings.previewing import text_of
@@ -76,27 +78,41 @@ def send_test(
     """
     _require_permission_to_send(message, by, now)
     found = _suppressed(message, to, by)
+    text = _marked(message, now)
     letters = {}
-    for email in to:
-        if email not in found:
+    with closing(Enclosures()) as enclosures:
+        enclosed = enclosures.pieces(message.attachments.values_list("pk", flat=True))
+        for email in to:
+            if email in found:
+                continue
             try:
-                letters[email] = _letter(message, email, full_name, by, now)
+                letters[email] = _letter(text, email, full_name, by, enclosed)
             except NotComposed as error:
                 found[email] = Tried(email, str(error))
-    found |= _too_many(message, list(letters), now)
-    going = [letter for email, letter in letters.items() if email not in found]
-    if going:
-        names = ", ".join(letter.recipient for letter in going)
-        audit.record(AuditEntry.Action.TEST_SENT, by=by, on=message, reason=names[:500])
-        outcomes = hand_over(
-            going,
-            configured_server(),
-            timeouts=settings.DELIVERY["timeouts"],
-            seconds=PATIENCE,
-        )
-        for letter, outcome in zip(going, outcomes, strict=True):
-            found[letter.recipient] = Tried.of(letter.recipient, outcome)
+        found |= _too_many(message, list(letters), now)
+        going = [letter for email, letter in letters.items() if email not in found]
+        found |= _handed_over(message, going, by)
     return [found[email] for email in to]
+
+
+def _handed_over(
+    message: Message, letters: Sequence[Letter], by: User
+) -> dict[str, Tried]:
+    if not letters:
+        return {}
+    names = [letter.recipient for letter in letters]
+    reason = ", ".join(names)[:500]
+    audit.record(AuditEntry.Action.TEST_SENT, by=by, on=message, reason=reason)
+    outcomes = hand_over(
+        letters,
+        configured_server(),
+        timeouts=settings.DELIVERY["timeouts"],
+        seconds=PATIENCE,
+    )
+    return {
+        name: Tried.of(name, outcome)
+        for name, outcome in zip(names, outcomes, strict=True)
+    }
 
 
 def _require_permission_to_send(message: Message, by: User, now: datetime) -> None:
@@ -133,16 +149,21 @@ def _suppressed(message: Message, to: Sequence[str], by: User) -> dict[str, Trie
     }
 
 
-def _letter(
-    message: Message, email: str, full_name: str, by: User, now: datetime
-) -> Letter:
-    """Each with a key of its own: no two tests have the same Message-ID."""
+def _marked(message: Message, now: datetime) -> Text:
     text = text_of(message, now)
     subject = gettext("[Test] %(subject)s") % {"subject": text.subject}
+    return replace(text, subject=subject)
+
+
+def _letter(
+    text: Text, email: str, full_name: str, by: User, enclosed: Sequence[Piece]
+) -> Letter:
+    """Each with a key of its own: no two tests have the same Message-ID."""
     composer = Composer(
-        replace(text, subject=subject, key=new_key()),
+        replace(text, key=new_key()),
         sender=settings.DEFAULT_FROM_EMAIL,
         mark=_MARK,
+        enclosed=enclosed,
     )
     return composer.letter(by.pk, email=email, full_name=full_name)
 

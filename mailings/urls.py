@@ -3,6 +3,7 @@
 from django.urls import URLPattern, path
 
 from mailings.views import (
+    attachments,
     clients,
     duplicating,
     foreseeing,
@@ -121,6 +122,26 @@ urlpatterns = [
         "messages/<int:pk>/edit/",
         messages.MessageUpdatePage.as_view(),
         name="message-update",
+    ),
+    path(
+        "messages/<int:pk>/attachments/",
+        attachments.Attach.as_view(),
+        name="message-attach",
+    ),
+    path(
+        "messages/<int:pk>/attachments/<int:attachment>/",
+        attachments.MessageAttachment.as_view(),
+        name="message-attachment",
+    ),
+    path(
+        "messages/<int:pk>/attachments/<int:attachment>/remove/",
+        attachments.Detach.as_view(),
+        name="message-detach",
+    ),
+    path(
+        "runs/<int:pk>/attachments/<int:attachment>/",
+        attachments.RunAttachment.as_view(),
+        name="run-attachment",
     ),
     path(
         "messages/<int:pk>/test/",

@@ -9,6 +9,7 @@ nor dots at line starts nor 8-bit characters can meet an SMTP server.
 import contextlib
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import format_datetime, parseaddr
 from html import escape
@@ -20,6 +21,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext
 
 from mailings import placeholders, tokens
+from mailings.delivery.letter import Letter, Piece, Tail
 from mailings.delivery.skeleton import (
     WORD_BYTES,
     Body,
@@ -27,7 +29,6 @@ from mailings.delivery.skeleton import (
     encoded_words,
     is_plain,
 )
-from mailings.delivery.smtp import Letter
 from mailings.models import Run
 from mailsvc.validators import one_line, validate_mailbox
 
@@ -84,10 +85,18 @@ class Text:
 class Composer:
     """
     Makes the letters of one run. `sender` is the installation's own address; `mark`
-    begins the Message-ID and tells those of runs from tests.
+    begins the Message-ID and tells those of runs from tests; `enclosed` are the
+    attachments.
     """
 
-    def __init__(self, text: Text, *, sender: str, mark: str = "d") -> None:
+    def __init__(
+        self,
+        text: Text,
+        *,
+        sender: str,
+        mark: str = "d",
+        enclosed: Sequence[Piece] = (),
+    ) -> None:
         self._mark = mark
         name, self._sender = parseaddr(sender)
         self._domain = self._sender.rpartition("@")[2]
@@ -115,6 +124,7 @@ class Composer:
         self._multipart = (
             f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n'
         ).encode()
+        self._mixed, self._tail = _around(enclosed)
 
     def _common_headers(self, sender_name: str) -> str:
         text = self._text
@@ -163,7 +173,8 @@ class Composer:
             self._text.run_id,
             self._sender,
             email,
-            head.encode("ascii") + self._content(values),
+            head.encode("ascii") + self._mixed + self._content(values),
+            self._tail,
         )
 
     def _content(self, values: dict[str, str]) -> bytes:
@@ -177,6 +188,17 @@ class Composer:
                 *(self._start, _HTML, self._html.filled(escaped), self._end),
             )
         )
+
+
+def _around(enclosed: Sequence[Piece]) -> tuple[bytes, Tail]:
+    """What stands before the text of a letter with attachments, and all after it."""
+    if not enclosed:
+        return b"", Tail()
+    boundary = f"=_{secrets.token_hex(12)}"
+    start = f"--{boundary}\r\n".encode()
+    mixed = f'Content-Type: multipart/mixed; boundary="{boundary}"\r\n\r\n'.encode()
+    end = f"--{boundary}--\r\n".encode()
+    return mixed + start, Tail(tuple(enclosed), between=start, end=end)
 
 
 def mailbox(name: str, email: str) -> str:

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.db.models import Count, Max
 
 from mailings.delivery.statistics import count_ends
-from mailings.models import Delivery, Mailing, Message, Run, Suppression
+from mailings.models import Attachment, Delivery, Mailing, Message, Run, Suppression
 from mailsvc import cache
 from users.models import User
 
@@ -115,9 +115,19 @@ def begin_run(mailing: Mailing, scheduled_for: datetime, now: datetime) -> Run:
         started_at=now,
         **snapshot(message, owner),
     )
+    _copy_attachments(message, run)
     Mailing.objects.filter(pk=mailing.pk).update(status=Mailing.Status.RUNNING)
     transaction.on_commit(partial(cache.changed, mailing.owner_id), robust=True)
     return run
+
+
+def _copy_attachments(message: Message, run: Run) -> None:
+    """Files never change: the copy is a row that keeps the file from being removed."""
+    copied = Attachment.runs.through
+    files = message.attachments.select_for_update().values_list("pk", flat=True)
+    copied.objects.bulk_create(
+        [copied(run_id=run.pk, attachment_id=key) for key in files]
+    )
 
 
 def snapshot(message: Message, owner: User) -> dict[str, str]:

@@ -8,8 +8,9 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 
 from mailings.delivery.clock import clock
+from mailings.delivery.letter import Letter
 from mailings.delivery.replies import Outcome, outcome
-from mailings.delivery.smtp import Connection, Failed, Letter, Server, usable_for
+from mailings.delivery.smtp import Connection, Failed, Server, usable_for
 
 _LEAST = 0.1  # seconds; a step whose time is over fails by itself, in words
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.db.models import ProtectedError
 from django.http import HttpResponse
@@ -45,7 +46,13 @@ class MessageDetailPage(Visible, DetailPage):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         using = Mailing.objects.visible_to(self.user).filter(message=self.object)
         preview = shown(self.object, self.user, self.request.GET)
-        return super().get_context_data(mailings=using, preview=preview, **kwargs)
+        return super().get_context_data(
+            mailings=using,
+            preview=preview,
+            attachments=self.object.attachments.described(),
+            limits=settings.ATTACHMENTS,
+            **kwargs,
+        )
 
 
 class MessageHtml(Visible, DetailPage):

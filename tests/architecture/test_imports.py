@@ -51,6 +51,7 @@ MAY_IMPORT = {
         "mailings.delivery",
     ),
     "mailings.removing": _MODELS,
+    "mailings.attaching": _MODELS,
     "mailings.imports": (
         *_MODELS,
         "mailings.lifecycle",
@@ -109,6 +110,7 @@ MAY_IMPORT = {
         "mailings.delivery.compose",  # a recipient that no letter can be made for
         "mailings.previewing",
         "mailings.rehearsal",
+        "mailings.attaching",
         "mailings.removing",
         "mailings.retrying",
         "mailings.suppressing",
@@ -194,6 +196,7 @@ NO_DATABASE = (
     "mailings.delivery.courier",
     "mailings.delivery.grounds",
     "mailings.delivery.journal",
+    "mailings.delivery.letter",
     "mailings.delivery.pipelining",
     "mailings.delivery.replies",
     "mailings.delivery.retry",

@@ -61,6 +61,18 @@ def test_it_is_the_letter_of_a_run_with_a_mark(
     assert smtp_server.connections == 1
 
 
+def test_the_files_go_along(
+    alice_client: Browser, message: Message, smtp_server: SmtpServer
+) -> None:
+    recipes.attachment(message, content=b"the plan")
+    send(alice_client, message, "a@example.com b@example.com")
+    for each in smtp_server.received:
+        letter: Any = message_from_bytes(each.data, policy=policy.default)
+        assert [part.get_content() for part in letter.iter_attachments()] == [
+            b"the plan"
+        ]
+
+
 def test_it_is_in_no_statistics_and_on_the_audit_log(
     alice: User, alice_client: Browser, message: Message, smtp_server: SmtpServer
 ) -> None:
