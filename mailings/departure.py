@@ -6,6 +6,7 @@ from django.db import transaction
 
 from mailings import delivery, lifecycle
 from mailings.models import (
+    Attachment,
     Client,
     ClientList,
     ClientListUserPermission,
@@ -65,7 +66,9 @@ def delete_user(user: User, *, by: User, reason: str) -> None:
     clients.delete()
     Suppression.objects.owned_by(user).delete()
     ClientList.objects.owned_by(user).delete()
-    Message.objects.owned_by(user).filter(mailings=None).delete()
+    unused = Message.objects.owned_by(user).filter(mailings=None)
+    Attachment.objects.filter(message__in=unused).let_go()
+    unused.delete()
     _take_back_from(user)
 
 

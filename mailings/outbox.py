@@ -12,7 +12,9 @@ from pathlib import Path
 from django.conf import settings
 
 AT_MOST = 500  # mails that one view of the page looks at
-_NAME = re.compile(r"(?P<nanoseconds>\d{15,20})-(?P<delivery>\d{1,19})")
+_NAME = re.compile(
+    r"(?P<nanoseconds>\d{15,20})-(?:(?P<delivery>\d{1,19})|t(?P<tester>\d{1,19}))"
+)
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Mail:
     delivery_id: int  # 0 if the mail belongs to none
     received_at: datetime
     path: Path
+    tester_id: int = 0  # who has sent it as a test; 0 if nobody has
 
     @cached_property
     def content(self) -> EmailMessage:
@@ -92,4 +95,5 @@ def named(name: str) -> Mail | None:
     except (OverflowError, ValueError, OSError):
         return None
     path = Path(settings.MAILCATCHER_DIR) / f"{name}.eml"
-    return Mail(name, int(match["delivery"]), received_at, path)
+    delivery, tester = (int(match[kind] or 0) for kind in ("delivery", "tester"))
+    return Mail(name, delivery, received_at, path, tester)

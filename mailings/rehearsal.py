@@ -3,7 +3,6 @@
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
-from email import message_from_bytes, policy
 from typing import Any
 
 from django.conf import settings
@@ -11,8 +10,8 @@ from django.db import transaction
 
 from mailings import delivery
 from mailings.delivery.compose import Composer, NotComposed, Text
-from mailings.delivery.smtp import Letter
 from mailings.models import Mailing, Suppression
+from mailings.previewing import as_read
 
 SHOWN = 200  # of those that would be skipped
 PATIENCE = 5.0  # seconds that a page may take
@@ -82,7 +81,8 @@ def _try(
         return
     found.made += 1
     if found.made == 1:
-        found.subject, found.text = as_read(letter)
+        read = as_read(letter)
+        found.subject, found.text = read.subject, read.text
 
 
 def _text(mailing: Mailing, now: datetime) -> Text:
@@ -93,11 +93,3 @@ def _text(mailing: Mailing, now: datetime) -> Text:
         text = Text.of(delivery.begin_run(locked, now, now))
         transaction.set_rollback(True)
     return text
-
-
-def as_read(letter: Letter) -> tuple[str, str]:
-    """Subject and plain text, as the recipient reads them."""
-    message = message_from_bytes(letter.content, policy=policy.default)
-    body = message.get_body(("plain",))
-    text = body.get_content() if body else ""
-    return message["Subject"], text.replace("\r\n", "\n").rstrip()

@@ -5,7 +5,7 @@ Removing what mailings are made of. Clients and mailings have more to them: see
 
 from django.db import transaction
 
-from mailings.models import ClientList, Message
+from mailings.models import Attachment, ClientList, Message
 from users import audit
 from users.models import AuditEntry, User
 
@@ -21,4 +21,6 @@ def delete_list(client_list: ClientList, *, by: User) -> None:
 def delete_message(message: Message, *, by: User) -> None:
     """Raises ProtectedError if a mailing uses it."""
     audit.record(AuditEntry.Action.MESSAGE_DELETED, by=by, on=message)
+    # Whatever is not to be: the delete below is refused, and this taken back.
+    Attachment.objects.filter(message=message).let_go()
     message.delete()

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, path
 
 from mailings.views import (
+    attachments,
     clients,
     duplicating,
     foreseeing,
@@ -17,6 +18,7 @@ from mailings.views import (
     runs,
     sharing,
     suppressions,
+    trying,
     unsubscribing,
 )
 
@@ -120,6 +122,31 @@ urlpatterns = [
         "messages/<int:pk>/edit/",
         messages.MessageUpdatePage.as_view(),
         name="message-update",
+    ),
+    path(
+        "messages/<int:pk>/attachments/",
+        attachments.Attach.as_view(),
+        name="message-attach",
+    ),
+    path(
+        "messages/<int:pk>/attachments/<int:attachment>/",
+        attachments.MessageAttachment.as_view(),
+        name="message-attachment",
+    ),
+    path(
+        "messages/<int:pk>/attachments/<int:attachment>/remove/",
+        attachments.Detach.as_view(),
+        name="message-detach",
+    ),
+    path(
+        "runs/<int:pk>/attachments/<int:attachment>/",
+        attachments.RunAttachment.as_view(),
+        name="run-attachment",
+    ),
+    path(
+        "messages/<int:pk>/test/",
+        trying.MessageTestPage.as_view(),
+        name="message-test",
     ),
     path(
         "messages/<int:pk>/delete/",

@@ -172,6 +172,23 @@ def check_upload_limit(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage
 
 
 @register(Tags.compatibility)
+def check_attachments(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    one, total = settings.ATTACHMENTS["file"], settings.ATTACHMENTS["total"]
+    upload = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    if upload < 2**20 or 0 <= one <= min(total, upload):  # mailsvc.E015 says the first
+        return []
+    return [
+        Warning(
+            "ATTACHMENT_MB is below 0, or more than ATTACHMENTS_MB or MAX_UPLOAD_MB: "
+            "files are refused though they are not too large.",
+            hint="ATTACHMENT_MB is for one file, ATTACHMENTS_MB for all of a message; "
+            "mail servers take 10 MB or 25, and files grow by a third on the way.",
+            id="mailsvc.W018",
+        )
+    ]
+
+
+@register(Tags.compatibility)
 def check_sender(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     address = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
     try:
@@ -231,6 +248,7 @@ def check_limits(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
         "all": "DELIVERY_RATE",
         "per_user": "DELIVERY_RATE_PER_USER",
         "per_domain": "DELIVERY_RATE_PER_DOMAIN",
+        "tests": "TEST_SEND_RATE",
     }
     wrong: list[CheckMessage] = [
         Error(
@@ -240,7 +258,7 @@ def check_limits(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
             id="mailsvc.E016",
         )
         for key, name in names.items()
-        if not is_rate(settings.DELIVERY["rates"][key])
+        if not is_rate(settings.DELIVERY["rates"].get(key, ""))
     ]
     if settings.DELIVERY["per_domain"] < 0:
         wrong.append(

@@ -265,6 +265,14 @@ CONTENT_SECURITY_POLICY = {
 # Bytes of a request; beyond it there is a 413 before anything is read.
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_UPLOAD_MB", 10) * 2**20
 
+# Bytes of the files that go along with a message: of one, and of all together.
+ATTACHMENTS = {
+    "file": int(
+        env.float("ATTACHMENT_MB", min(5, DATA_UPLOAD_MAX_MEMORY_SIZE / 2**20)) * 2**20
+    ),
+    "total": int(env.float("ATTACHMENTS_MB", 7) * 2**20),
+}
+
 # --- Mail ---------------------------------------------------------------------
 
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "mailsvc@localhost.localdomain")
@@ -287,6 +295,7 @@ DELIVERY = {
         "all": env.str("DELIVERY_RATE", ""),
         "per_user": env.str("DELIVERY_RATE_PER_USER", ""),
         "per_domain": env.str("DELIVERY_RATE_PER_DOMAIN", ""),
+        "tests": env.str("TEST_SEND_RATE", "3/minute; 30/hour"),  # of each user
     },
     "batch": 200,  # deliveries per claim, and per commit of outcomes
     "budget": 60.0,  # seconds that one pump goes on claiming

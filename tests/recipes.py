@@ -11,6 +11,7 @@ from model_bakery import baker
 from mailings import imports, tokens
 from mailings.delivery import rebuild_statistics
 from mailings.models import (
+    Attachment,
     Attempt,
     Client,
     ClientList,
@@ -61,6 +62,16 @@ def message(owner: User, **values: Any) -> Message:
         "body": "Dear {{ full_name }},\n\nthis is the news.\n",
     } | values
     return baker.make(Message, owner=owner, **values)
+
+
+def attachment(message: Message, **values: Any) -> Attachment:
+    content: bytes = values.setdefault("content", b"%PDF-1.7 the plan")
+    values = {
+        "name": "plan.pdf",
+        "content_type": "application/pdf",
+        "size": len(content),
+    } | values
+    return Attachment.objects.create(message=message, **values)
 
 
 def mailing(

@@ -5,6 +5,9 @@ The engine: models and SMTP. It knows no request, no form and no Django-Q2.
     claim     deliveries are leased in batches, fairly
     skeleton  texts with blanks, encoded but for the blanks, pure
     compose   a run's snapshot becomes the bytes for one recipient
+    letter    one letter; its end, the same for many, is read as it leaves; pure
+    enclosures  attachments as they go over the wire, in a file
+    composers  of the runs that a pump sends
     clock     the clock of leases
     courier   several connections at work, in a thread of their own
     tray      the letters between that thread and the pump's
@@ -34,6 +37,7 @@ The engine: models and SMTP. It knows no request, no form and no Django-Q2.
     books     the figures of a run
     statistics  attempts by time and reply, ends by reason
     server    the mail server, from the settings
+    single    a few letters at once, outside of any run
     report    what a pump did
     pump      the loop that joins them
 """

@@ -9,6 +9,7 @@ nor dots at line starts nor 8-bit characters can meet an SMTP server.
 import contextlib
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import format_datetime, parseaddr
 from html import escape
@@ -20,6 +21,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext
 
 from mailings import placeholders, tokens
+from mailings.delivery.letter import Letter, Piece, Tail
 from mailings.delivery.skeleton import (
     WORD_BYTES,
     Body,
@@ -27,7 +29,6 @@ from mailings.delivery.skeleton import (
     encoded_words,
     is_plain,
 )
-from mailings.delivery.smtp import Letter
 from mailings.models import Run
 from mailsvc.validators import one_line, validate_mailbox
 
@@ -82,9 +83,21 @@ class Text:
 
 
 class Composer:
-    """Makes the letters of one run. `sender` is the installation's own address."""
+    """
+    Makes the letters of one run. `sender` is the installation's own address; `mark`
+    begins the Message-ID and tells those of runs from tests; `enclosed` are the
+    attachments.
+    """
 
-    def __init__(self, text: Text, *, sender: str) -> None:
+    def __init__(
+        self,
+        text: Text,
+        *,
+        sender: str,
+        mark: str = "d",
+        enclosed: Sequence[Piece] = (),
+    ) -> None:
+        self._mark = mark
         name, self._sender = parseaddr(sender)
         self._domain = self._sender.rpartition("@")[2]
         self._text = text
@@ -111,6 +124,7 @@ class Composer:
         self._multipart = (
             f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n'
         ).encode()
+        self._mixed, self._tail = _around(enclosed)
 
     def _common_headers(self, sender_name: str) -> str:
         text = self._text
@@ -129,7 +143,7 @@ class Composer:
 
     def message_id(self, delivery_id: int) -> str:
         """The same for every try, so that a double can be told as one."""
-        return f"<d{delivery_id}.{self._text.key}@{self._domain}>"
+        return f"<{self._mark}{delivery_id}.{self._text.key}@{self._domain}>"
 
     def unsubscribe_url(self, delivery_id: int) -> str:
         return tokens.token(self._text.unsubscribe_key, delivery_id).join(self._link)
@@ -159,7 +173,8 @@ class Composer:
             self._text.run_id,
             self._sender,
             email,
-            head.encode("ascii") + self._content(values),
+            head.encode("ascii") + self._mixed + self._content(values),
+            self._tail,
         )
 
     def _content(self, values: dict[str, str]) -> bytes:
@@ -173,6 +188,17 @@ class Composer:
                 *(self._start, _HTML, self._html.filled(escaped), self._end),
             )
         )
+
+
+def _around(enclosed: Sequence[Piece]) -> tuple[bytes, Tail]:
+    """What stands before the text of a letter with attachments, and all after it."""
+    if not enclosed:
+        return b"", Tail()
+    boundary = f"=_{secrets.token_hex(12)}"
+    start = f"--{boundary}\r\n".encode()
+    mixed = f'Content-Type: multipart/mixed; boundary="{boundary}"\r\n\r\n'.encode()
+    end = f"--{boundary}--\r\n".encode()
+    return mixed + start, Tail(tuple(enclosed), between=start, end=end)
 
 
 def mailbox(name: str, email: str) -> str:

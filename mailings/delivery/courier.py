@@ -19,9 +19,10 @@ from functools import partial
 
 from mailings.delivery.clock import clock
 from mailings.delivery.journal import Journal, Result
+from mailings.delivery.letter import Letter
 from mailings.delivery.refusals import Refusals
 from mailings.delivery.replies import Outcome, Phase, Verdict, outcome
-from mailings.delivery.smtp import Connection, Failed, Letter, Server, usable_for
+from mailings.delivery.smtp import Connection, Failed, Server, usable_for
 from mailings.delivery.throttle import Throttle
 from mailings.delivery.tray import Takings, Tray, named
 

@@ -13,8 +13,9 @@ from django.db import connection, transaction
 from django.db.models import Count, Max
 
 from mailings.delivery.statistics import count_ends
-from mailings.models import Delivery, Mailing, Run, Suppression
+from mailings.models import Attachment, Delivery, Mailing, Message, Run, Suppression
 from mailsvc import cache
+from users.models import User
 
 FIRST_STEP = 1_000  # recipients; small, so that sending begins at once
 STEP = 20_000
@@ -112,15 +113,32 @@ def begin_run(mailing: Mailing, scheduled_for: datetime, now: datetime) -> Run:
         scheduled_for=scheduled_for,
         closes_at=closing_time(mailing, scheduled_for),
         started_at=now,
-        subject=message.subject,
-        body=message.body,
-        body_html=message.body_html,
-        sender_name=owner.full_name,
-        sender_email=owner.email,
+        **snapshot(message, owner),
     )
+    _copy_attachments(message, run)
     Mailing.objects.filter(pk=mailing.pk).update(status=Mailing.Status.RUNNING)
     transaction.on_commit(partial(cache.changed, mailing.owner_id), robust=True)
     return run
+
+
+def _copy_attachments(message: Message, run: Run) -> None:
+    """Files never change: the copy is a row that keeps the file from being removed."""
+    copied = Attachment.runs.through
+    files = message.attachments.select_for_update().values_list("pk", flat=True)
+    copied.objects.bulk_create(
+        [copied(run_id=run.pk, attachment_id=key) for key in files]
+    )
+
+
+def snapshot(message: Message, owner: User) -> dict[str, str]:
+    """What a run copies, so that whoever edits it later changes nothing sent."""
+    return {
+        "subject": message.subject,
+        "body": message.body,
+        "body_html": message.body_html,
+        "sender_name": owner.full_name,
+        "sender_email": owner.email,
+    }
 
 
 def closing_time(mailing: Mailing, scheduled_for: datetime) -> datetime:

@@ -18,10 +18,12 @@ from django.utils import timezone
 from mailings.delivery import circuit, identity, journal, outage
 from mailings.delivery.claim import Claim, claim, renew, take_lease
 from mailings.delivery.clock import clock
-from mailings.delivery.compose import Composer, NotComposed, Text
+from mailings.delivery.compose import NotComposed
+from mailings.delivery.composers import Composers
 from mailings.delivery.courier import Courier
 from mailings.delivery.holdings import Holdings
 from mailings.delivery.journal import Journal, Result
+from mailings.delivery.letter import Letter
 from mailings.delivery.pausing import pause_if_refused
 from mailings.delivery.plan import expand
 from mailings.delivery.rates import Asked, Rates
@@ -29,7 +31,7 @@ from mailings.delivery.record import not_composed
 from mailings.delivery.replies import Outcome
 from mailings.delivery.report import PumpReport
 from mailings.delivery.server import configured_server, fingerprint
-from mailings.delivery.smtp import Letter, Server
+from mailings.delivery.smtp import Server
 from mailings.delivery.suppress import claimed_though_suppressed
 from mailings.delivery.tray import Takings, domain_of
 from mailings.models import Lease, Run
@@ -112,8 +114,7 @@ class Pump:
 
     def __post_init__(self) -> None:
         self._holdings = Holdings(self.lease)
-        self._composers: dict[int, Composer] = {}
-        self._owners: dict[int, int] = {}  # of runs
+        self._composers = Composers()
         self._refused: dict[int, Outcome] = {}  # runs whose message is
         self._server_is_well = False
         self._claiming = self._planning = True
@@ -234,7 +235,9 @@ class Pump:
         if not (self.rates.are_set and letters):
             return letters
         asked = [
-            Asked(each.delivery_id, self._owners[each.run_id], domain_of(each))
+            Asked(
+                each.delivery_id, self._composers.owner_of(each.run_id), domain_of(each)
+            )
             for each in letters
         ]
         late = self.rates.too_many(asked, timezone.now())
@@ -251,14 +254,11 @@ class Pump:
                 self._stays_until = max(self._stays_until, clock() + soonest + 1)
 
     def _letters(self, claims: Collection[Claim]) -> list[Letter]:
-        self._prepare_composers({claim.run_id for claim in claims})
+        self._composers.prepare({claim.run_id for claim in claims})
         letters = []
         for each in claims:
-            composer = self._composers[each.run_id]
             try:
-                letter = composer.letter(
-                    each.delivery_id, email=each.email, full_name=each.full_name
-                )
+                letter = self._composers.letter(each)
             except NotComposed as error:
                 self._keep_not_composed(each, str(error))
             except Exception as error:  # one recipient must not stop the others
@@ -270,15 +270,6 @@ class Pump:
             else:
                 letters.append(letter)
         return letters
-
-    def _prepare_composers(self, run_ids: Collection[int]) -> None:
-        for run in Run.objects.filter(
-            pk__in=run_ids - self._composers.keys()
-        ).select_related("mailing__owner"):
-            self._owners[run.pk] = run.mailing.owner_id
-            self._composers[run.pk] = Composer(
-                Text.of(run), sender=settings.DEFAULT_FROM_EMAIL
-            )
 
     def _keep_not_composed(self, each: Claim, why: str) -> None:
         result = Result(each.delivery_id, not_composed(why), datetime.now(UTC), 0)
@@ -361,7 +352,7 @@ class Pump:
     def _runs_allowed(self) -> set[int]:
         return set(
             Run.objects.allowed_to_send()
-            .filter(pk__in=self._composers.keys(), closes_at__gt=timezone.now())
+            .filter(pk__in=self._composers.runs, closes_at__gt=timezone.now())
             .values_list("pk", flat=True)
         )
 
@@ -392,4 +383,5 @@ class Pump:
             settled = bool(lease.delete()[0])
         finally:
             self.courier.close()
+            self._composers.close()  # no connection reads from it any more
             self.journal.close(forget=settled)

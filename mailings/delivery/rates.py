@@ -87,7 +87,7 @@ class Rates:
         they could.
         """
         keys = [self._keys(each) for each in asked]
-        windows = self._locked({key: rate for each in keys for key, rate in each}, now)
+        windows = _locked({key: rate for each in keys for key, rate in each}, now)
         late: dict[int, float] = {}
         for each, its_keys in zip(asked, keys, strict=True):
             mine = [(key, windows[key]) for key, _ in its_keys]
@@ -109,22 +109,6 @@ class Rates:
             *_named(f"domain:{asked.domain}", self._per_domain),
         ]
 
-    def _locked(self, limits: dict[str, Rate], now: datetime) -> dict[str, _Window]:
-        """The windows, in the hands of this transaction alone."""
-        RateWindow.objects.bulk_create(
-            [  # in one order for all: no deadlocks
-                RateWindow(key=key, over_at=now + timedelta(seconds=2 * rate.seconds))
-                for key, rate in sorted(limits.items())
-            ],
-            update_conflicts=True,
-            unique_fields=["key"],
-            update_fields=["over_at"],
-        )
-        return {
-            row.key: _Window(limits[row.key], row, now.timestamp())
-            for row in RateWindow.objects.filter(key__in=limits)
-        }
-
     def _book(self, key: str, window: _Window) -> float:
         """Seconds until one more could leave; the next one later, and so on."""
         begin = max(self._booked_until.get(key, 0.0), window.now + window.opens_in)
@@ -132,6 +116,39 @@ class Rates:
         booked = min(begin + interval, window.now + _LATEST)
         self._booked_until[key] = booked
         return booked - window.now
+
+
+@transaction.atomic
+def take_turn(whose: str, limits: Collection[Rate], now: datetime) -> float:
+    """
+    Counts one more of what `whose` names; 0, or the seconds until there may be one, and
+    then nothing is counted.
+    """
+    windows = _locked(dict(_named(whose, limits)), now).values()
+    full = [window for window in windows if not window.left]
+    if full:
+        return max(window.opens_in for window in full)
+    for window in windows:
+        window.left -= 1
+    RateWindow.objects.bulk_update([each.close() for each in windows], ["taken"])
+    return 0.0
+
+
+def _locked(limits: dict[str, Rate], now: datetime) -> dict[str, _Window]:
+    """The windows, in the hands of this transaction alone."""
+    RateWindow.objects.bulk_create(
+        [  # in one order for all: no deadlocks
+            RateWindow(key=key, over_at=now + timedelta(seconds=2 * rate.seconds))
+            for key, rate in sorted(limits.items())
+        ],
+        update_conflicts=True,
+        unique_fields=["key"],
+        update_fields=["over_at"],
+    )
+    return {
+        row.key: _Window(limits[row.key], row, now.timestamp())
+        for row in RateWindow.objects.filter(key__in=limits)
+    }
 
 
 @transaction.atomic

@@ -48,9 +48,9 @@ class Body:
             head, lines, tail = literal[-len(rest) % 3]
             rest += head
             if len(rest) % 3 == 0:  # else the literal is too short for that
-                parts += (_lines(rest), lines)
+                parts += (encoded_lines(rest), lines)
                 rest = tail
-        parts.append(_lines(rest))
+        parts.append(encoded_lines(rest))
         return b"".join(parts)
 
 
@@ -111,10 +111,11 @@ def _joined(pieces: list[str], values: Mapping[str, str]) -> str:
 
 def _literal(raw: bytes, missing: int) -> _Literal:
     end = max(missing, len(raw) - (len(raw) - missing) % 3)
-    return _Literal(raw[:missing], _lines(raw[missing:end]), raw[end:])
+    return _Literal(raw[:missing], encoded_lines(raw[missing:end]), raw[end:])
 
 
-def _lines(raw: bytes) -> bytes:
+def encoded_lines(raw: bytes | memoryview) -> bytes:
+    """As base64, in lines ended by CRLF."""
     if len(raw) <= _LINE_BYTES:  # all that there is between two literals, mostly
         return b2a_base64(raw, newline=False) + b"\r\n" if raw else b""
     starts = range(0, len(raw), _LINE_BYTES)

@@ -15,6 +15,8 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from mailings.delivery.clock import clock
+from mailings.delivery.letter import Letter
 from mailings.delivery.pipelining import answers, envelope, group
 from mailings.delivery.replies import (
     Exchange,
@@ -48,17 +50,6 @@ class Server:
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """One message to one recipient, ready for the wire."""
-
-    delivery_id: int
-    run_id: int
-    sender: str
-    recipient: str
-    content: bytes  # CRLF line ends, dots stuffed, ends with CRLF
 
 
 class Failed(Exception):
@@ -291,8 +282,7 @@ class Connection:
         try:
             if self._wire.buffer:  # it would be taken for the reply to the dot
                 raise Garbled("The server replied to something that was not said.")
-            self._wire.transport.write(letter.content + b".\r\n")
-            handed_over = await self._wire.flush(self._timeouts["body"])
+            handed_over = await self._write(letter)
             if handed_over and self._pipelines and (then := following()) is not None:
                 self._announce(then)
             reply = await self._wire.reply(self._timeouts["dot"])
@@ -306,6 +296,17 @@ class Connection:
             self._broken = True
         return Exchange(Phase.DOT, reply, handed_over=True)
 
+    async def _write(self, letter: Letter) -> bool:
+        """Whether all of it has left; not, if the server began to talk before that."""
+        until = clock() + self._timeouts["body"]
+        for block in letter.blocks():
+            if self._wire.buffer:
+                return False
+            self._wire.transport.write(block)
+            if not await self._wire.flush(until - clock()):
+                return False
+        return True
+
     def _interrupted(self, reply: Reply) -> Exchange:
         """The server spoke while the dot was still here: a refusal, or nonsense."""
         self._broken = True
@@ -316,7 +317,7 @@ class Connection:
     def _too_large(self, letter: Letter) -> str:
         """Why the server would refuse the letter for its size alone; else nothing."""
         limit = self._extensions.get("SIZE", "")
-        size = len(letter.content)
+        size = letter.size
         # RFC 1870 4: no number, or 0, is no limit that it would tell.
         if not (limit.isascii() and limit.isdigit() and 0 < int(limit) < size):
             return ""

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 
 from mailings.delivery.journal import Result
+from mailings.delivery.letter import Letter
 from mailings.delivery.replies import Outcome
-from mailings.delivery.smtp import Letter
 from mailings.delivery.throttle import Throttle
 
 

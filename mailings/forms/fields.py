@@ -83,7 +83,7 @@ class PickerField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
                 params={"limit": AT_MOST},
             )
         for key in value or ():
-            if not _is_key(key):
+            if not is_key(key):
                 raise ValidationError(
                     self.error_messages["invalid_pk_value"],
                     code="invalid_pk_value",
@@ -95,7 +95,7 @@ class PickerField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
         """`value` is what the form holds: rows, keys or raw text."""
         rows = cast("QuerySet[Model]", self.queryset)
         keys = [getattr(item, "pk", item) for item in value or ()]
-        keys = [int(key) for key in keys[:AT_MOST] if _is_key(key)]
+        keys = [int(key) for key in keys[:AT_MOST] if is_key(key)]
         picked = list(rows.filter(pk__in=keys)) if keys else []
         others = rows.exclude(pk__in=[row.pk for row in picked])
         if text:
@@ -103,6 +103,7 @@ class PickerField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
         return Options(picked, list(others[:SHOWN]), others.count())
 
 
-def _is_key(value: Any) -> bool:
+def is_key(value: Any) -> bool:
+    """It may be the key of a row, as somebody has sent it."""
     text = str(value)
     return text.isascii() and text.isdigit() and int(text[:20]) <= _LARGEST_KEY

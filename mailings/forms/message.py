@@ -9,14 +9,19 @@ from mailings import html
 from mailings.forms.owned import OwnedForm
 from mailings.models import Message
 
+_TAKES = {"data-takes-placeholders": ""}  # static/js/placeholders.js
+
 
 class MessageForm(OwnedForm):
     class Meta:
         model = Message
         fields = ["subject", "body", "body_html"]
         widgets = {
-            "body": forms.Textarea(attrs={"rows": 10}),
-            "body_html": forms.Textarea(attrs={"rows": 10, "class": "font-monospace"}),
+            "subject": forms.TextInput(attrs=_TAKES),
+            "body": forms.Textarea(attrs={"rows": 10, **_TAKES}),
+            "body_html": forms.Textarea(
+                attrs={"rows": 14, "class": "font-monospace", **_TAKES}
+            ),
         }
         help_texts = {
             "body": _("If left out, it is made from the HTML version."),
@@ -25,6 +30,10 @@ class MessageForm(OwnedForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["body"].required = False
+        # A text that was made from the HTML is made anew from what that says next.
+        markup = self.instance.body_html
+        if markup and self.instance.body == html.text_of(markup):
+            self.initial["body"] = ""
 
     def clean_body_html(self) -> str:
         return html.clean(self.cleaned_data["body_html"])

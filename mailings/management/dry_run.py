@@ -10,7 +10,7 @@ from django.utils import timezone
 from mailings import lifecycle
 from mailings.delivery.compose import Composer, NotComposed, Text
 from mailings.models import Mailing, Run
-from mailings.rehearsal import as_read
+from mailings.previewing import as_read
 from mailsvc.commands import Outcome
 
 SHOWN = 5  # recipients
@@ -80,4 +80,5 @@ def _letter(run: Run, first: _Recipient) -> tuple[str, str]:
         letter = composer.letter(0, email=first.email, full_name=first.full_name)
     except NotComposed as error:
         raise CommandError(f"{first.email}: {error}") from error
-    return as_read(letter)
+    read = as_read(letter)
+    return read.subject, read.text

@@ -1,8 +1,8 @@
 """
 The domain, one concept a file:
 
-Client and ClientList (who), Message (what), Mailing (what to whom and when),
-Run (one occurrence with its own snapshot), Delivery (one client in one run, in
+Client and ClientList (who), Message and Attachment (what), Mailing (what to whom and
+when), Run (one occurrence with its own snapshot), Delivery (one client in one run, in
 exactly one state), Attempt (one try, with the server's words), Suppression (an address
 that is written to no more, and why), Import (a file of clients), PeriodCount,
 ReplyCount and EndCount (statistics that the engine keeps, proved by a Verification);
@@ -11,6 +11,7 @@ Canary (does the worker truly work?), RateWindow (how much was sent lately, if t
 limited), Installation and Host (whose database is this?).
 """
 
+from mailings.models.attachment import Attachment
 from mailings.models.canary import Canary
 from mailings.models.circuit import Circuit
 from mailings.models.client import Client, ClientList
@@ -42,6 +43,7 @@ from mailings.models.statistics import (
 from mailings.models.suppression import Suppression
 
 __all__ = [
+    "Attachment",
     "Attempt",
     "Canary",
     "Circuit",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.db.models import ProtectedError
 from django.http import HttpResponse
@@ -13,9 +14,11 @@ from django.utils.translation import ngettext
 from mailings import placeholders, removing
 from mailings.filters import MessageFilter
 from mailings.forms.message import MessageForm
+from mailings.forms.rich_text import editor_words
 from mailings.models import Mailing, Message
 from mailings.tables import MessageTable
 from mailings.views.access import AtHand, ByOwner, Changeable, Own, Visible
+from mailings.views.previewing import shown
 from mailsvc.views import (
     ConfirmPage,
     CreatePage,
@@ -42,34 +45,47 @@ class MessageDetailPage(Visible, DetailPage):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         using = Mailing.objects.visible_to(self.user).filter(message=self.object)
-        return super().get_context_data(mailings=using, **kwargs)
+        preview = shown(self.object, self.user, self.request.GET)
+        return super().get_context_data(
+            mailings=using,
+            preview=preview,
+            attachments=self.object.attachments.described(),
+            limits=settings.ATTACHMENTS,
+            **kwargs,
+        )
 
 
-class MessageHtml(MessageDetailPage):
-    """The HTML version, for the frame on the page."""
+class MessageHtml(Visible, DetailPage):
+    """The HTML version as the recipient reads it, for the frame on the page."""
+
+    model = Message
 
     def render_to_response(self, context: Any, **kwargs: Any) -> HttpResponse:
-        return foreign_html(self.object.body_html)
+        read = shown(self.object, self.user, self.request.GET).read
+        return foreign_html(read.html if read else "")
 
 
-class _WithPlaceholders:
+class _Writing:
+    """What the form shows beside its fields."""
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         names = placeholders.NAMES.items()
         context: dict[str, Any] = super().get_context_data(  # type: ignore[misc]
             placeholders=[(f"{{{{ {name} }}}}", words) for name, words in names],
+            editor_words=editor_words(),
             **kwargs,
         )
         return context
 
 
-class MessageCreatePage(_WithPlaceholders, Visible, ByOwner, CreatePage):
+class MessageCreatePage(_Writing, Visible, ByOwner, CreatePage):
     model = Message
     form_class = MessageForm
     template_name = "mailings/message_form.html"
     success_message = _("The message is saved.")
 
 
-class MessageUpdatePage(_WithPlaceholders, Changeable, ByOwner, UpdatePage):
+class MessageUpdatePage(_Writing, Changeable, ByOwner, UpdatePage):
     model = Message
     form_class = MessageForm
     template_name = "mailings/message_form.html"

@@ -29,13 +29,17 @@ class _CatcherOnly(Visible):
         return response
 
     def seen(self, mails: list[Mail]) -> list[Mail]:
-        """Those of the user's own deliveries; an administrator sees all."""
+        """Those of the user's deliveries and tests; an administrator sees all."""
         if self.user.is_superuser:
             return mails
         ids = [mail.delivery_id for mail in mails if 0 < mail.delivery_id < 2**63]
         own = self.get_queryset().filter(pk__in=ids).values_list("pk", flat=True)
         visible = set(own)
-        return [mail for mail in mails if mail.delivery_id in visible]
+        return [
+            mail
+            for mail in mails
+            if mail.delivery_id in visible or mail.tester_id == self.user.pk
+        ]
 
 
 class OutboxPage(_CatcherOnly, SingleTableView):  # type: ignore[misc]

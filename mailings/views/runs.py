@@ -59,7 +59,10 @@ class RunDetailPage(Visible, TablePage):
         return self.run.version()
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(**ledger_of(self.run), **kwargs)  # type: ignore[no-any-return]
+        files = self.run.attachments.described()
+        return super().get_context_data(  # type: ignore[no-any-return]
+            **ledger_of(self.run), attachments=files, **kwargs
+        )
 
 
 class RunHtml(Visible, DetailPage):

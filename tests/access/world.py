@@ -75,7 +75,10 @@ def build(outbox: Path) -> World:
     lifecycle.hold(held, by=people["admin"], reason="Complaints")
     paused = recipes.mailing(owner)
     lifecycle.pause(paused, by=owner)
+    assert mailing.message is not None
+    file = recipes.attachment(mailing.message)
     run = recipes.run(mailing, accepted=1, refused=1)
+    run.attachments.add(file)
     delivery = run.deliveries.latest("pk")
     outbox.mkdir(parents=True)
     (outbox / f"1700000000000000000-{delivery.pk}.eml").write_text("Subject: Hi\n\nHi")
@@ -99,6 +102,7 @@ def build(outbox: Path) -> World:
         held=held,
         paused=paused,
         delivery=delivery,
+        file=file,
         target=target,
         barred=barred,
     )
@@ -127,6 +131,8 @@ def _keys(**of: Any) -> dict[str, Any]:
         "mailings:suppression": recipes.suppression(of["client"].owner).pk,
         "mailings:unsubscribe/token": "no-such-token",
         "mailings:message": message.pk,
+        "mailings:message/attachment": of["file"].pk,
+        "mailings:run/attachment": of["file"].pk,
         "mailings:mailing": of["mailing"].pk,
         "mailings:mailing-resume": of["paused"].pk,
         "mailings:run": of["delivery"].run_id,

@@ -17,6 +17,7 @@ def _addresses(owner: User) -> list[str]:
     client = recipes.client(owner)
     listed = recipes.client_list(owner, client)
     message = recipes.message(owner, body_html="<p>The news</p>")
+    recipes.attachment(message)
     mailing = recipes.mailing(owner, message=message, lists=[listed], title="News")
     run = recipes.run(mailing, accepted=2, refused=1, deferred=1)
     delivery = Delivery.objects.filter(state="refused").get()
@@ -31,6 +32,7 @@ def _addresses(owner: User) -> list[str]:
         *(thing.get_absolute_url() for thing in things),
         f"/deliveries/{delivery.pk}/",
         f"/messages/{message.pk}/edit/",
+        f"/messages/{message.pk}/test/",
         f"/clients/{client.pk}/delete/",
         f"/lists/{listed.pk}/clients/",
         *("/reports/", f"/reports/mailings/{mailing.pk}/", f"/reports/runs/{run.pk}/"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mailsvc.management.commands.mailcatcher import Moods, Outbox, delivery_id
+from mailsvc.management.commands.mailcatcher import Moods, Outbox, origin
 from tests.mailsvc.conftest import Running, free_port
 
 OURS = b"Message-ID: <d42.0123456789abcdef@example.com>\r\nSubject: x\r\n\r\nHi\r\n"
@@ -18,6 +18,8 @@ OURS = b"Message-ID: <d42.0123456789abcdef@example.com>\r\nSubject: x\r\n\r\nHi\
     ("message_id", "delivery"),
     [
         ("<d42.0123456789abcdef@example.com>", 42),
+        ("<t42.0123456789abcdef@example.com>", "t42"),
+        ("<t0.k@example.com>", 0),
         ("<d9223372036854775807.k@mail.example.com>", 9223372036854775807),
         ("<d0.k@example.com>", 0),
         ("<d042.k@example.com>", 0),
@@ -29,17 +31,20 @@ OURS = b"Message-ID: <d42.0123456789abcdef@example.com>\r\nSubject: x\r\n\r\nHi\
         ("", 0),
     ],
 )
-def test_the_delivery_is_told_by_our_message_id(message_id: str, delivery: int) -> None:
-    assert delivery_id(f"Message-ID: {message_id}\r\n\r\n".encode()) == delivery
+def test_the_delivery_is_told_by_our_message_id(
+    message_id: str, delivery: int | str
+) -> None:
+    content = f"Message-ID: {message_id}\r\n\r\n".encode()
+    assert origin(content) == str(delivery)
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\0", b"Message-ID\r\n\r\nHello"])
 def test_what_is_no_message_belongs_to_no_delivery(content: bytes) -> None:
-    assert delivery_id(content) == 0
+    assert origin(content) == "0"
 
 
 def test_a_message_in_the_body_does_not_count() -> None:
-    assert delivery_id(b"Subject: x\r\n\r\n" + OURS) == 0
+    assert origin(b"Subject: x\r\n\r\n" + OURS) == "0"
 
 
 def test_messages_are_kept_as_they_came_in_the_order_they_came(tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ class AuditEntry(models.Model):
         INSTALLATION_CONFIRMED = "confirmed", _("confirmed where mail is sent from")
         CLIENT_DELETED = "client_deleted", _("deleted a client")
         LIST_DELETED = "list_deleted", _("deleted a client list")
+        TEST_SENT = "test_sent", _("sent a test of a message")
         MESSAGE_DELETED = "message_deleted", _("deleted a message")
         SHARED = "shared", _("shared something")
         UNSHARED = "unshared", _("took a share back")

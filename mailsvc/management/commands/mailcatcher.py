@@ -26,8 +26,9 @@ KEEP = 5_000  # messages
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 _IDLE_SECONDS = 300.0  # RFC 5321 4.5.3.2.7
 
-# What the delivery engine writes: the delivery, the run's key, the sender's domain.
-_OUR_MESSAGE_ID = re.compile(r"<d([1-9][0-9]{0,18})\.[0-9A-Za-z]{1,32}@[^<>@\s]+>")
+# What the delivery engine writes: the delivery, the run's key, the sender's domain;
+# of a test, the user who has sent it.
+_OUR_MESSAGE_ID = re.compile(r"<([dt])([1-9][0-9]{0,18})\.[0-9A-Za-z]{1,32}@[^<>@\s]+>")
 
 
 class Outbox:
@@ -43,7 +44,7 @@ class Outbox:
     def add(self, content: bytes) -> Path:
         """Complete or not at all: a reader never sees half a message."""
         self._last = max(time.time_ns(), self._last + 1)
-        path = self._directory / f"{self._last}-{delivery_id(content)}.eml"
+        path = self._directory / f"{self._last}-{origin(content)}.eml"
         unfinished = path.with_suffix(".part")
         unfinished.write_bytes(content)
         unfinished.rename(path)
@@ -63,11 +64,16 @@ class Outbox:
         self._count = min(len(messages), self._keep)
 
 
-def delivery_id(content: bytes) -> int:
-    """Of which delivery this message is, by its Message-ID; 0 if it is not ours."""
+def origin(content: bytes) -> str:
+    """
+    Of which delivery this message is, by its Message-ID, or t and the user whose test
+    it is; 0 if it is not ours.
+    """
     message_id = BytesHeaderParser().parsebytes(content).get("Message-ID", "")
     found = _OUR_MESSAGE_ID.fullmatch(str(message_id).strip())
-    return int(found[1]) if found else 0
+    if found is None:
+        return "0"
+    return found[2] if found[1] == "d" else f"t{found[2]}"
 
 
 class Moods:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from mailings.delivery.courier import Courier, clock
 from mailings.delivery.journal import Journal
+from mailings.delivery.letter import Letter
 from mailings.delivery.replies import Verdict
-from mailings.delivery.smtp import Letter, Server
+from mailings.delivery.smtp import Server
 from tests.support.smtp_server import SmtpServer
 
 

@@ -10,12 +10,14 @@ from html import escape
 
 import pytest
 from django.core.mail import EmailMultiAlternatives
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from mailings import placeholders
+from mailings import attaching, placeholders
 from mailings.delivery.compose import Composer, Text
+from mailings.delivery.enclosures import Enclosures
 from mailings.delivery.skeleton import Body, Header, encoded_words
+from mailings.models import Attachment
 from mailsvc.validators import one_line
 
 # Any text, and more often than chance would have it what has made trouble elsewhere.
@@ -102,7 +104,9 @@ def test_a_value_that_looks_like_a_placeholder_stays_as_it_is() -> None:
 # --- beside Django ---
 
 
-def djangos(subject: str, body: str, html: str, name: str) -> EmailMessage:
+def djangos(
+    subject: str, body: str, html: str, name: str, files: list[tuple[str, str, bytes]]
+) -> EmailMessage:
     message = EmailMultiAlternatives(
         subject,
         body,
@@ -113,6 +117,8 @@ def djangos(subject: str, body: str, html: str, name: str) -> EmailMessage:
     )
     if html:
         message.attach_alternative(html, "text/html")
+    for file_name, kind, content in files:
+        message.attach(file_name, content, kind)
     return parsed(message.message().as_bytes(linesep="\r\n"))
 
 
@@ -134,24 +140,62 @@ def without_blanks(text: str) -> str:
     return "".join(text.split())
 
 
-def parts(message: EmailMessage) -> list[tuple[str, str]]:
-    """Each part's type and text; an end of a line is one, however it is spelt."""
-    return [
-        (part.get_content_type(), re.sub(r"\r\n|\r", "\n", part.get_content()))
-        for part in message.walk()
-        if not part.is_multipart()
+def parts(message: EmailMessage) -> list[tuple[object, ...]]:
+    """Each part's type, text or bytes; an end of a line is one, however it is spelt."""
+    found: list[tuple[object, ...]] = []
+    for part in message.walk():
+        content = () if part.is_multipart() else (part.get_content(),)
+        if content and not part.is_attachment():
+            content = (re.sub(r"\r\n|\r", "\n", content[0]),)
+        found.append((part.get_content_type(), part.get_filename(), *content))
+    return found
+
+
+FILES = st.lists(
+    st.tuples(
+        st.one_of(
+            st.sampled_from(["plan.pdf", 'План, "v2".png', "a b;c=d.zip", "x" * 150]),
+            st.text("абв 🎉\\'%=?.", min_size=1, max_size=60).map(attaching.safe_name),
+        ),
+        st.sampled_from(["application/pdf", "image/png", "application/octet-stream"]),
+        st.one_of(
+            st.binary(min_size=1, max_size=200),
+            st.sampled_from(
+                [b"\r\n.\r\n", b"--=_", b"x" * 57, b"x" * 58, b"y" * 10**5]
+            ),
+        ),
+    ),
+    max_size=3,
+)
+
+
+def enclosed(
+    files: list[tuple[str, str, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> Enclosures:
+    """With these for the database's."""
+    rows = [
+        Attachment(name=name, content_type=kind, content=content)
+        for name, kind, content in files
     ]
+    monkeypatch.setattr(Attachment.objects, "get", lambda pk: rows[pk])
+    return Enclosures()
 
 
 @pytest.mark.parametrize("with_html", [True, False])
-@settings(deadline=None, max_examples=60)
-@given(subject=TEXTS, body=TEXTS, html=TEXTS, name=TEXTS)
+@settings(
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(subject=TEXTS, body=TEXTS, html=TEXTS, name=TEXTS, files=FILES)
 def test_it_reads_like_djangos_own_message(
     with_html: bool,  # noqa: FBT001
     subject: str,
     body: str,
     html: str,
     name: str,
+    files: list[tuple[str, str, bytes]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     subject, name = one_line(subject)[:255], one_line(name)[:150]
     # Without a link of its own, a text gets one.
@@ -171,7 +215,9 @@ def test_it_reads_like_djangos_own_message(
         language="en",
         site="https://mail.example.org",
     )
-    made = Composer(text, sender="news@example.org")
+    enclosures = enclosed(files, monkeypatch)
+    pieces = enclosures.pieces(range(len(files)))
+    made = Composer(text, sender="news@example.org", enclosed=pieces)
     letter = made.letter(7, email="ivan@example.org", full_name=name)
     values = {
         "full_name": name,
@@ -181,12 +227,18 @@ def test_it_reads_like_djangos_own_message(
         "date": "01.12.2026",
         "unsubscribe_url": made.unsubscribe_url(7),
     }
-    ours = parsed(letter.content)
+    raw = b"".join(letter.blocks())
+    enclosures.close()
+    assert len(raw) == letter.size + len(b".\r\n")
+    ours = parsed(raw.removesuffix(b".\r\n"))
+    assert ours.defects == []
+    assert all(len(line) < 998 for line in raw.split(b"\r\n"))
     theirs = djangos(
         placeholders.fill(subject, values),
         placeholders.fill(body, values),
         placeholders.fill(html, {key: escape(each) for key, each in values.items()}),
         name,
+        files,
     )
     assert ours["Subject"] == placeholders.fill(subject, values)
     assert people(ours, "To") == [(without_blanks(name), "ivan@example.org")]

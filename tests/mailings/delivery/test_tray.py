@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from mailings.delivery.journal import Result
+from mailings.delivery.letter import Letter
 from mailings.delivery.replies import Outcome, Phase, Verdict
-from mailings.delivery.smtp import Letter
 from mailings.delivery.throttle import Throttle
 from mailings.delivery.tray import Tray
 

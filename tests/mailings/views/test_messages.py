@@ -37,6 +37,23 @@ def test_the_text_is_made_from_the_html(alice_client: Browser) -> None:
     assert Message.objects.get().body == "One\n\nTwo"
 
 
+def test_a_text_made_from_the_html_follows_it(
+    alice: User, alice_client: Browser
+) -> None:
+    message = recipes.message(alice, body="One", body_html="<p>One</p>")
+    url = f"{message.get_absolute_url()}edit/"
+    form = alice_client.get(url).context["form"]
+    assert form["body"].value() == ""
+    alice_client.post(url, {"subject": "Hi", "body": "", "body_html": "<p>Two</p>"})
+    assert Message.objects.get().body == "Two"
+
+
+def test_a_text_of_its_own_stays(alice: User, alice_client: Browser) -> None:
+    message = recipes.message(alice, body="Mine", body_html="<p>One</p>")
+    form = alice_client.get(f"{message.get_absolute_url()}edit/").context["form"]
+    assert form["body"].value() == "Mine"
+
+
 def test_a_message_says_something(alice_client: Browser) -> None:
     answer = alice_client.post(NEW, {"subject": "Hi", "body": " "})
     assert answer.context["form"].errors == {

@@ -60,7 +60,8 @@ def test_the_deliveries_of_a_run(
 ) -> None:
     run = recipes.run(recipes.mailing(alice), accepted=rows)
     url = reverse("mailings:run-detail", args=[run.pk])
-    with django_assert_num_queries(FRAME + 3):
+    # The run, its files, its deliveries and their number.
+    with django_assert_num_queries(FRAME + 4):
         alice_client.get(url)
 
 

@@ -1,0 +1,72 @@
+"""One letter, and its end that is the same for many, read as it leaves. Pure."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+BLOCK = 64 * 1024  # bytes in memory at once, per letter under way
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of an open file: lines as they go over the wire."""
+
+    file: int  # its descriptor
+    offset: int
+    size: int
+
+    def blocks(self) -> Iterator[bytes]:
+        at, end = self.offset, self.offset + self.size
+        while at < end:
+            block = os.pread(self.file, min(BLOCK, end - at), at)
+            if not block:
+                raise OSError("An attachment can't be read any more.")
+            at += len(block)
+            yield block
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """Pieces, each after `between`; then `end`."""
+
+    pieces: tuple[Piece, ...] = ()
+    between: bytes = b""
+    end: bytes = b""
+
+    @property
+    def size(self) -> int:
+        pieces = sum(len(self.between) + piece.size for piece in self.pieces)
+        return pieces + len(self.end)
+
+    def blocks(self) -> Iterator[bytes]:
+        for piece in self.pieces:
+            yield self.between
+            yield from piece.blocks()
+        if self.end:
+            yield self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One message to one recipient, ready for the wire."""
+
+    delivery_id: int
+    run_id: int
+    sender: str
+    recipient: str
+    content: bytes  # CRLF line ends, dots stuffed, ends with CRLF
+    tail: Tail = field(default=Tail(), repr=False)  # the same, after it
+
+    @property
+    def size(self) -> int:
+        return len(self.content) + self.tail.size
+
+    def blocks(self) -> Iterator[bytes]:
+        """The message and the final dot, as it goes over the wire."""
+        end = b".\r\n"
+        if not self.tail.size:
+            yield self.content + end
+            return
+        yield self.content
+        yield from self.tail.blocks()
+        yield end

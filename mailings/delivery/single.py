@@ -1,0 +1,70 @@
+"""
+A few letters at once, outside of any run: who has asked waits for the replies.
+
+Nothing of it is in the books, in the journal or in the circuit's memory.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+
+from mailings.delivery.clock import clock
+from mailings.delivery.letter import Letter
+from mailings.delivery.replies import Outcome, outcome
+from mailings.delivery.smtp import Connection, Failed, Server, usable_for
+
+_LEAST = 0.1  # seconds; a step whose time is over fails by itself, in words
+
+
+class _Remaining(Mapping[str, float]):
+    """Timeouts that end, all of them, when the time for everything does."""
+
+    def __init__(self, timeouts: Mapping[str, float], seconds: float) -> None:
+        self._timeouts = timeouts
+        self._until = clock() + seconds
+
+    def __getitem__(self, name: str) -> float:
+        return max(_LEAST, min(self._timeouts[name], self._until - clock()))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._timeouts)
+
+    def __len__(self) -> int:
+        return len(self._timeouts)
+
+
+def hand_over(
+    letters: Sequence[Letter],
+    server: Server,
+    *,
+    timeouts: Mapping[str, float],
+    seconds: float,
+) -> list[Outcome]:
+    """What became of each letter, after little more than `seconds` at the most."""
+    loop = asyncio.new_event_loop()
+    try:
+        remaining = _Remaining(timeouts, seconds)
+        return loop.run_until_complete(_one_by_one(letters, server, remaining))
+    finally:
+        loop.close()  # asyncio.run would wait for a host name that nobody resolves
+
+
+async def _one_by_one(
+    letters: Sequence[Letter], server: Server, timeouts: Mapping[str, float]
+) -> list[Outcome]:
+    found: list[Outcome] = []
+    connection: Connection | None = None
+    for letter in letters:
+        connection = await usable_for(letter, connection)
+        try:
+            # In lock-step: what a server says about PIPELINING is not put to the test.
+            connection = connection or await Connection.open(
+                server, timeouts, pipelining=False
+            )
+        except Failed as failed:  # the others would hear the same
+            rest = len(letters) - len(found)
+            return found + [outcome(failed.exchange)] * rest
+        exchange = await connection.send(letter, before_body=lambda: None)
+        found.append(outcome(exchange))
+    if connection is not None:
+        await connection.close()
+    return found

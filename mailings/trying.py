@@ -1,0 +1,184 @@
+"""
+A test of a message: sent to a few addresses while its author waits, in no statistics.
+
+The letter is the one that a run would send, but for a mark in the subject; its link for
+unsubscribing leads to the page, and unsubscribes nobody.
+"""
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime
+from math import ceil
+
+from django.conf import settings
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from mailings.delivery import identity
+from mailings.delivery.compose import Composer, NotComposed, Text
+from mailings.delivery.enclosures import Enclosures
+from mailings.delivery.letter import Letter, Piece
+from mailings.delivery.rates import Asked, Rates, take_turn
+from mailings.delivery.replies import Outcome, Verdict
+from mailings.delivery.server import configured_server
+from mailings.delivery.single import hand_over
+from mailings.models import Message, Suppression
+from mailings.models.run import new_key
+from mailings.previewing import text_of
+from mailsvc.rates import rates
+from users import audit
+from users.models import AuditEntry, User
+
+PATIENCE = 15.0  # seconds that a page may wait for the mail server
+_MARK = "t"  # the outbox shows who asked for the test by it
+
+_WORDS = {
+    Verdict.ACCEPTED: _("The mail server has accepted it."),
+    Verdict.REFUSED: _("The mail server refuses it for good."),
+    Verdict.DEFERRED: _("The mail server does not take it now; try again later."),
+    Verdict.UNKNOWN: _(
+        "The mail server was given it and has not answered: it may arrive or not."
+    ),
+    Verdict.SERVER: _("The mail server takes no mail just now."),
+    Verdict.ACCOUNT: _("The mail server does not let this installation send."),
+}
+
+
+class NotPossible(Exception):
+    """Nothing is sent; the text says why."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What became of one address."""
+
+    email: str
+    words: str
+    reply: str = ""  # the server's, or what we saw where it said nothing
+    is_accepted: bool = False
+
+    @classmethod
+    def of(cls, email: str, outcome: Outcome) -> "Tried":
+        code = f"{outcome.code} " if outcome.code else ""
+        return cls(
+            email,
+            words=str(_WORDS[outcome.verdict]),
+            reply=f"{code}{outcome.text}".strip(),
+            is_accepted=outcome.verdict is Verdict.ACCEPTED,
+        )
+
+
+def send_test(
+    message: Message, *, to: Sequence[str], full_name: str, by: User, now: datetime
+) -> list[Tried]:
+    """
+    Sends it to all of `to` that may be written to, filled in for somebody of that name,
+    and waits for the replies. Raises NotPossible.
+    """
+    _require_permission_to_send(message, by, now)
+    found = _suppressed(message, to, by)
+    text = _marked(message, now)
+    letters = {}
+    with closing(Enclosures()) as enclosures:
+        enclosed = enclosures.pieces(message.attachments.values_list("pk", flat=True))
+        for email in to:
+            if email in found:
+                continue
+            try:
+                letters[email] = _letter(text, email, full_name, by, enclosed)
+            except NotComposed as error:
+                found[email] = Tried(email, str(error))
+        found |= _too_many(message, list(letters), now)
+        going = [letter for email, letter in letters.items() if email not in found]
+        found |= _handed_over(message, going, by)
+    return [found[email] for email in to]
+
+
+def _handed_over(
+    message: Message, letters: Sequence[Letter], by: User
+) -> dict[str, Tried]:
+    if not letters:
+        return {}
+    names = [letter.recipient for letter in letters]
+    reason = ", ".join(names)[:500]
+    audit.record(AuditEntry.Action.TEST_SENT, by=by, on=message, reason=reason)
+    outcomes = hand_over(
+        letters,
+        configured_server(),
+        timeouts=settings.DELIVERY["timeouts"],
+        seconds=PATIENCE,
+    )
+    return {
+        name: Tried.of(name, outcome)
+        for name, outcome in zip(names, outcomes, strict=True)
+    }
+
+
+def _require_permission_to_send(message: Message, by: User, now: datetime) -> None:
+    """As for a run: no held installation sends, and nothing of the blocked goes out."""
+    if held := identity.hold(now):
+        raise NotPossible(held.words)
+    people = User.objects.filter(pk__in={message.owner_id, by.pk}, is_active=True)
+    if people.count() < len({message.owner_id, by.pk}):
+        raise NotPossible(gettext("The owner of the message is blocked."))
+    limits = rates(settings.DELIVERY["rates"]["tests"])
+    seconds = ceil(take_turn(f"tests:{by.pk}", limits, now))
+    if seconds:
+        words = ngettext(
+            "That was the last test for now. The next one can be sent in %(seconds)d "
+            "second.",
+            "That was the last test for now. The next one can be sent in %(seconds)d "
+            "seconds.",
+            seconds,
+        )
+        raise NotPossible(words % {"seconds": seconds})
+
+
+def _suppressed(message: Message, to: Sequence[str], by: User) -> dict[str, Tried]:
+    """Who wants nothing of the owner, or of who tries, gets no tests either."""
+    rows = Suppression.objects.filter(
+        owner__in={message.owner_id, by.pk}, email__in=[each.lower() for each in to]
+    )
+    kinds = {row.email: Suppression.Kind(row.kind).label for row in rows}
+    words = gettext("Nothing was sent, the address is suppressed: %(why)s.")
+    return {
+        email: Tried(email, words % {"why": kinds[email.lower()]})
+        for email in to
+        if email.lower() in kinds
+    }
+
+
+def _marked(message: Message, now: datetime) -> Text:
+    text = text_of(message, now)
+    subject = gettext("[Test] %(subject)s") % {"subject": text.subject}
+    return replace(text, subject=subject)
+
+
+def _letter(
+    text: Text, email: str, full_name: str, by: User, enclosed: Sequence[Piece]
+) -> Letter:
+    """Each with a key of its own: no two tests have the same Message-ID."""
+    composer = Composer(
+        replace(text, key=new_key()),
+        sender=settings.DEFAULT_FROM_EMAIL,
+        mark=_MARK,
+        enclosed=enclosed,
+    )
+    return composer.letter(by.pk, email=email, full_name=full_name)
+
+
+def _too_many(
+    message: Message, emails: Sequence[str], now: datetime
+) -> dict[str, Tried]:
+    """Tests count as any letter where the installation's rates are limited."""
+    limits = Rates()
+    if not (limits.are_set and emails):
+        return {}
+    asked = [
+        Asked(place, message.owner_id, email.rpartition("@")[2].lower())
+        for place, email in enumerate(emails)
+    ]
+    words = gettext("Nothing was sent: the limit of letters is reached for now.")
+    late = limits.too_many(asked, now)
+    return {emails[place]: Tried(emails[place], words) for place in late}
