@@ -68,6 +68,10 @@ class MailingFilter(BaseFilter):
         return rows.filter(status=value)
 
 
+class CalendarFilter(BaseFilter):
+    q = SearchFilter("title", "message__subject", label=_("Mailing"))
+
+
 class RunFilter(BaseFilter):
     mailing = django_filters.ModelChoiceFilter(
         queryset=lambda request: Mailing.objects.at_hand(request.user),

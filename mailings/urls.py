@@ -3,6 +3,7 @@
 from django.urls import URLPattern, path
 
 from mailings.views import (
+    calendar,
     clients,
     duplicating,
     foreseeing,
@@ -128,6 +129,11 @@ urlpatterns = [
     ),
     path("mailings/", mailings.MailingListPage.as_view(), name="mailing-list"),
     path("mailings/new/", mailings.MailingCreatePage.as_view(), name="mailing-create"),
+    path(
+        "mailings/calendar/",
+        calendar.CalendarPage.as_view(),
+        name="mailing-calendar",
+    ),
     path("mailings/foresee/", foreseeing.Foresee.as_view(), name="mailing-foresee"),
     path(
         "mailings/<int:pk>/",

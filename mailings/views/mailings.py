@@ -65,6 +65,7 @@ class OwnMailings(_Existing, Own):
 class MailingListPage(MailingsAtHand, TablePage):
     table_class = MailingTable
     filterset_class = MailingFilter
+    template_name = "mailings/mailing_list.html"
     title = _("Mailings")
     lead = _("A message to clients, once or again and again until its end.")
     create_url = "mailings:mailing-create"
