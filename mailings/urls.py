@@ -18,6 +18,7 @@ from mailings.views import (
     runs,
     sharing,
     suppressions,
+    ticking,
     unsubscribing,
 )
 
@@ -45,6 +46,7 @@ urlpatterns = [
     path("clients/", clients.ClientListPage.as_view(), name="client-list"),
     path("clients/new/", clients.ClientCreatePage.as_view(), name="client-create"),
     path("clients/options/", pickers.ClientOptions.as_view(), name="client-options"),
+    path("clients/ticked/", ticking.TickedClients.as_view(), name="client-ticked"),
     path("clients/import/", imports.UploadPage.as_view(), name="import-create"),
     path(
         "clients/import/<int:pk>/", imports.ImportPage.as_view(), name="import-detail"
