@@ -308,17 +308,21 @@ def require_permission_to_send(mailing: Mailing) -> None:
     hold = delivery.hold(timezone.now())
     if hold is not None:
         raise NotPossible(hold.words)
+    obstacle = obstacle_to_sending(mailing)
+    if obstacle:
+        raise NotPossible(obstacle)
+
+
+def obstacle_to_sending(mailing: Mailing) -> str:
+    """What about the mailing itself forbids sending, in words; "" if nothing does."""
     if mailing.is_held:
-        raise NotPossible(
-            _("The mailing is held by a manager: %(reason)s")
-            % {"reason": mailing.hold_reason}
-        )
+        return _("The mailing is held by a manager: %(reason)s") % {
+            "reason": mailing.hold_reason
+        }
     if mailing.pause_reason:
-        raise NotPossible(
-            _("The mailing is paused, the mail server refuses it: %(reason)s")
-            % {"reason": mailing.pause_reason}
-        )
+        return _("The mailing is paused, the mail server refuses it: %(reason)s") % {
+            "reason": mailing.pause_reason
+        }
     if mailing.is_paused:
-        raise NotPossible(_("The mailing is paused. Resume it first."))
-    if not mailing.owner.is_active:
-        raise NotPossible(_("The owner of the mailing is blocked."))
+        return _("The mailing is paused. Resume it first.")
+    return "" if mailing.owner.is_active else _("The owner of the mailing is blocked.")

@@ -11,7 +11,8 @@ from django.db.models import F, Sum
 
 from mailings.models import Attempt, PeriodCount, Run
 from mailings.models.statistics import PERIOD, period_of
-from mailsvc.rates import Rate, rates
+from mailsvc.rates import Rate
+from mailsvc.rates import rates as read_rates
 
 _LOOKED_AT = 500  # of the newest attempts
 _ENOUGH = 10  # intervals between them, to say anything
@@ -52,7 +53,7 @@ def current_pace() -> Pace:
     limits = settings.DELIVERY["rates"]
     return Pace(
         _per_second(sorted(newest[:_LOOKED_AT])),
-        [*rates(limits["all"]), *rates(limits["per_user"])],
+        [*read_rates(limits["all"]), *read_rates(limits["per_user"])],
     )
 
 
@@ -61,6 +62,36 @@ def _per_second(moments: Sequence[datetime]) -> float | None:
     busy = [gap for gap in gaps if gap <= _PAUSE]
     total = sum(busy)
     return len(busy) / total if len(busy) >= _ENOUGH and total else None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Of a run under way. What is deferred only waits, and takes no time here."""
+
+    run: Run
+    per_minute: float = 0.0
+
+    @property
+    def done(self) -> int:
+        return self.run.planned - self.run.open_deliveries
+
+    @property
+    def failed(self) -> int:
+        return self.run.refused + self.run.unknown + self.run.expired
+
+    @property
+    def left(self) -> timedelta | None:
+        """How long what is to be sent now still takes, at the rate of this run."""
+        waiting = self.run.pending + self.run.sending
+        if not waiting or not self.per_minute or self.run.state != Run.State.SENDING:
+            return None
+        return timedelta(minutes=waiting / self.per_minute)
+
+
+def progress(runs: Iterable[Run], now: datetime) -> list[Progress]:
+    runs = list(runs)
+    rates = per_minute(runs, now) if runs else {}
+    return [Progress(run, rates.get(run.pk, 0.0)) for run in runs]
 
 
 def per_minute(runs: Iterable[Run], now: datetime) -> dict[int, float]:

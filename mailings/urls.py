@@ -10,6 +10,7 @@ from mailings.views import (
     history,
     imports,
     lists,
+    mailing_list,
     mailings,
     messages,
     outbox,
@@ -129,12 +130,17 @@ urlpatterns = [
         messages.MessageDeletePage.as_view(),
         name="message-delete",
     ),
-    path("mailings/", mailings.MailingListPage.as_view(), name="mailing-list"),
+    path("mailings/", mailing_list.MailingListPage.as_view(), name="mailing-list"),
     path("mailings/new/", mailings.MailingCreatePage.as_view(), name="mailing-create"),
     path(
         "mailings/calendar/",
         calendar.CalendarPage.as_view(),
         name="mailing-calendar",
+    ),
+    path(
+        "mailings/progress/",
+        mailing_list.MailingProgressPart.as_view(),
+        name="mailing-progress",
     ),
     path("mailings/foresee/", foreseeing.Foresee.as_view(), name="mailing-foresee"),
     path(

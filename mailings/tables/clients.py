@@ -33,7 +33,7 @@ class ListsColumn(tables.Column):  # type: ignore[misc]
         return format_html_join(
             " ",
             '<a class="badge bg-secondary-subtle text-secondary-emphasis border '
-            'text-decoration-none text-wrap" href="{}">{}</a>',
+            'text-decoration-none text-wrap text-start lh-sm" href="{}">{}</a>',
             ((f"{reverse('mailings:client-list')}?list={it.pk}", it) for it in value),
         )
 

@@ -97,7 +97,7 @@ MAY_IMPORT = {
     # Shows how the installation does.
     "mailings.templatetags": (*_SCREEN, "mailings.condition"),
     "mailings.forms": _SCREEN,
-    "mailings.tables": _SCREEN,
+    "mailings.tables": (*_SCREEN, "mailings.pace"),
     "mailings.filters": _SCREEN,
     "mailings.views": (
         *_SCREEN,
