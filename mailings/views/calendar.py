@@ -18,7 +18,7 @@ from mailings.views.access import AtHand
 from mailsvc.moments import local_day
 
 DAYS = 90
-SHOWN = 100  # runs on a page
+SHOWN = 50  # runs on a page
 _UNDER_WAY = 20  # runs that are being sent and looked at
 
 

@@ -58,10 +58,19 @@ def test_the_theme_is_kept(signed_in: Page, live_server: LiveServer) -> None:
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
 
 
-def test_a_page_fits_a_telephone(signed_in: Page, live_server: LiveServer) -> None:
+def test_a_page_fits_a_telephone(
+    signed_in: Page, live_server: LiveServer, alice: User
+) -> None:
     page = signed_in
     page.set_viewport_size({"width": 360, "height": 740})
-    for path in ("/", "/clients/", "/mailings/", "/mailings/new/", "/runs/"):
+    for path in (
+        "/",
+        "/clients/",
+        "/mailings/",
+        "/mailings/new/",
+        "/runs/",
+        "/mailings/calendar/",
+    ):
         page.goto(f"{live_server.url}{path}")
         width = page.evaluate("document.documentElement.scrollWidth")
         assert (path, width) == (path, 360)
