@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from mailings import delivery
+from mailings import delivery, recurrence
 from mailings.models import Mailing, Run
 from mailings.pace import Pace
 
 # What an occurrence is reckoned from.
-_FIELDS = ("start_at", "end_at", "periodicity", "timezone")
+_FIELDS = ("pk", "start_at", "end_at", "periodicity", "timezone")
 _TICK = timedelta(microseconds=1)
 
 
@@ -115,22 +115,27 @@ def _merged(
     mailings: "QuerySet[Any]", begin: Place, until: datetime
 ) -> Iterator[tuple[datetime, int]]:
     rows = mailings.filter(start_at__lt=until, end_at__gt=begin.moment)
-    # No joins of what lists show: there may be very many.
-    bare = rows.order_by().select_related(None).only(*_FIELDS)
+    # Plain values: there may be very many. The occurrences of `occurrences_after`.
     heap = []
-    for mailing in bare.iterator():
-        series = mailing.occurrences_after(begin.moment - _TICK)
+    for pk, start, end, periodicity, zone in rows.order_by().values_list(*_FIELDS):
+        series = recurrence.occurrences(
+            start,
+            Mailing.Periodicity(periodicity),
+            zone,
+            after=begin.moment - _TICK,
+            until=min(until, end),
+        )
         first = next(series, None)
-        if first == begin.moment and mailing.pk < begin.mailing:
+        if first == begin.moment and pk < begin.mailing:
             first = next(series, None)
-        if first is not None and first < until:
-            heap.append((first, mailing.pk, series))
+        if first is not None:
+            heap.append((first, pk, series))
     heapq.heapify(heap)
     while heap:
         moment, pk, series = heap[0]
         yield moment, pk
         following = next(series, None)
-        if following is not None and following < until:
+        if following is not None:
             heapq.heapreplace(heap, (following, pk, series))
         else:
             heapq.heappop(heap)

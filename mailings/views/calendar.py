@@ -32,8 +32,9 @@ class CalendarPage(AtHand, TemplateView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         now = timezone.now()
         horizon = now + timedelta(days=DAYS)
-        mailings: Any = self.get_queryset()
-        found = CalendarFilter(self.request.GET, queryset=mailings.existing())
+        # Rights and shares are asked of the rows that are shown, and of no others.
+        mailings = Mailing.objects.at_hand(self.user).existing()
+        found = CalendarFilter(self.request.GET, queryset=mailings)
         begin = _place(self.request, now, horizon)
         coming = agenda.to_come(found.qs)
         runs, following = agenda.page(coming, begin, horizon, SHOWN)
