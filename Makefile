@@ -10,11 +10,11 @@ TESTS ?=
 BIN = $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format types messages lock venv install install-dev
+.PHONY: help run test lint format types messages screenshots lock venv install install-dev
 
 help: ## Show this menu
 	@echo "mailsvc: make <target>"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 	@echo "Settings: docs/settings.md. Ports: PORT=8001 MAILCATCHER_PORT=2526 make run"
 
 run: install ## Run all of mailsvc here: web, worker, mail catcher, demo data
@@ -41,6 +41,9 @@ messages: install ## Collect the texts for the translators, compile what they wr
 	$(BIN)/python manage.py makemessages -l ru --no-obsolete --no-wrap --add-location file \
 	  --ignore=".venv*" --ignore="var/*" --ignore="tests/*"
 	$(BIN)/python manage.py compilemessages --ignore=".venv*"
+
+screenshots: install-dev ## Make the pictures of docs/tour.md anew, of a demo, in Chromium
+	$(BIN)/python -m tests.browser.tour
 
 lock: install-dev ## Compile the requirements anew, with all versions and hashes
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \

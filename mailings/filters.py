@@ -5,9 +5,9 @@ from django import forms
 from django.db.models import Exists, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from mailings.models import Client, Delivery, Mailing, Run, Suppression
+from mailings.models import Client, ClientList, Delivery, Mailing, Run, Suppression
 from mailings.models.suppression import against
-from mailsvc.filters import BaseFilter, SearchFilter
+from mailsvc.filters import BaseFilter, KeysFilter, SearchFilter
 
 
 class ClientFilter(BaseFilter):
@@ -15,8 +15,15 @@ class ClientFilter(BaseFilter):
 
 
 class ClientPageFilter(ClientFilter):
-    """The search, and who is written to."""
+    """The search, a list, and who is written to."""
 
+    pick = KeysFilter()
+    list = django_filters.ModelChoiceFilter(
+        field_name="lists",
+        label=_("List"),
+        empty_label=_("any"),
+        queryset=lambda request: ClientList.objects.owned_by(request.user),
+    )
     suppressed = django_filters.ChoiceFilter(
         label=_("Mail"),
         empty_label=_("any"),
@@ -66,6 +73,10 @@ class MailingFilter(BaseFilter):
         if value == "held":
             return rows.exclude(held_at=None)
         return rows.filter(status=value)
+
+
+class CalendarFilter(BaseFilter):
+    q = SearchFilter("title", "message__subject", label=_("Mailing"))
 
 
 class RunFilter(BaseFilter):

@@ -4,6 +4,7 @@ call the same ones; each is atomic and leaves the mailing's schedule right.
 """
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import DatabaseError, transaction
@@ -163,6 +164,16 @@ def delete_client(client: Client, *, by: User) -> None:
 
 
 @transaction.atomic
+def delete_clients(clients: Sequence[Client], *, by: User) -> None:
+    """As `delete_client`, all of them or none."""
+    theirs = Delivery.objects.filter(client__in=clients)
+    # Here, too, all deliveries before any run.
+    list(theirs.select_for_update().order_by("pk").values_list("pk"))
+    for client in clients:
+        delete_client(client, by=by)
+
+
+@transaction.atomic
 def send_now(mailing: Mailing, *, now: datetime) -> Run | None:
     """
     The run that sending now means: the one in progress, else the one that is due,
@@ -297,17 +308,21 @@ def require_permission_to_send(mailing: Mailing) -> None:
     hold = delivery.hold(timezone.now())
     if hold is not None:
         raise NotPossible(hold.words)
+    obstacle = obstacle_to_sending(mailing)
+    if obstacle:
+        raise NotPossible(obstacle)
+
+
+def obstacle_to_sending(mailing: Mailing) -> str:
+    """What about the mailing itself forbids sending, in words; "" if nothing does."""
     if mailing.is_held:
-        raise NotPossible(
-            _("The mailing is held by a manager: %(reason)s")
-            % {"reason": mailing.hold_reason}
-        )
+        return _("The mailing is held by a manager: %(reason)s") % {
+            "reason": mailing.hold_reason
+        }
     if mailing.pause_reason:
-        raise NotPossible(
-            _("The mailing is paused, the mail server refuses it: %(reason)s")
-            % {"reason": mailing.pause_reason}
-        )
+        return _("The mailing is paused, the mail server refuses it: %(reason)s") % {
+            "reason": mailing.pause_reason
+        }
     if mailing.is_paused:
-        raise NotPossible(_("The mailing is paused. Resume it first."))
-    if not mailing.owner.is_active:
-        raise NotPossible(_("The owner of the mailing is blocked."))
+        return _("The mailing is paused. Resume it first.")
+    return "" if mailing.owner.is_active else _("The owner of the mailing is blocked.")

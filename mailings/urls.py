@@ -4,12 +4,14 @@ from django.urls import URLPattern, path
 
 from mailings.views import (
     attachments,
+    calendar,
     clients,
     duplicating,
     foreseeing,
     history,
     imports,
     lists,
+    mailing_list,
     mailings,
     messages,
     outbox,
@@ -19,6 +21,7 @@ from mailings.views import (
     sharing,
     suppressions,
     trying,
+    ticking,
     unsubscribing,
 )
 
@@ -46,6 +49,7 @@ urlpatterns = [
     path("clients/", clients.ClientListPage.as_view(), name="client-list"),
     path("clients/new/", clients.ClientCreatePage.as_view(), name="client-create"),
     path("clients/options/", pickers.ClientOptions.as_view(), name="client-options"),
+    path("clients/ticked/", ticking.TickedClients.as_view(), name="client-ticked"),
     path("clients/import/", imports.UploadPage.as_view(), name="import-create"),
     path(
         "clients/import/<int:pk>/", imports.ImportPage.as_view(), name="import-detail"
@@ -153,8 +157,18 @@ urlpatterns = [
         messages.MessageDeletePage.as_view(),
         name="message-delete",
     ),
-    path("mailings/", mailings.MailingListPage.as_view(), name="mailing-list"),
+    path("mailings/", mailing_list.MailingListPage.as_view(), name="mailing-list"),
     path("mailings/new/", mailings.MailingCreatePage.as_view(), name="mailing-create"),
+    path(
+        "mailings/calendar/",
+        calendar.CalendarPage.as_view(),
+        name="mailing-calendar",
+    ),
+    path(
+        "mailings/progress/",
+        mailing_list.MailingProgressPart.as_view(),
+        name="mailing-progress",
+    ),
     path("mailings/foresee/", foreseeing.Foresee.as_view(), name="mailing-foresee"),
     path(
         "mailings/<int:pk>/",

@@ -5,6 +5,7 @@ from operator import or_
 from typing import Any, TypeVar
 
 import django_filters
+from django import forms
 from django.db.models import Model, Q, QuerySet
 from django.forms import BoundField, ModelChoiceField
 from django.template.loader import render_to_string
@@ -35,6 +36,27 @@ class SearchFilter(django_filters.CharFilter):  # type: ignore[misc]
 
     def filter(self, qs: "QuerySet[Model]", value: str) -> "QuerySet[Model]":
         return containing(qs, value.strip(), self.fields) if value else qs
+
+
+class _KeysField(forms.Field):
+    widget = forms.MultipleHiddenInput
+
+    def to_python(self, value: Any) -> list[int]:
+        return [int(key) for key in value or () if is_key(key)]
+
+
+class KeysFilter(django_filters.Filter):  # type: ignore[misc]
+    """The rows of these keys: those that somebody has ticked."""
+
+    field_class = _KeysField
+
+    def filter(self, qs: "QuerySet[Model]", value: list[int]) -> "QuerySet[Model]":
+        return qs.filter(pk__in=value) if value else qs
+
+
+def is_key(text: str) -> bool:
+    """Whether it can be the key of a row."""
+    return text.isascii() and text.isdigit() and len(text) < 19
 
 
 class BaseFilter(django_filters.FilterSet):  # type: ignore[misc]

@@ -42,6 +42,14 @@ class ClientQuerySet(OwnedQuerySet["Client"]):
             suppressed_since=Subquery(found.values("since")),
         )
 
+    def with_evidence(self) -> "ClientQuerySet":
+        """As `with_suppression`, with `suppressed_by` (its key) and what it says."""
+        found = against("owner")
+        return self.with_suppression().annotate(
+            suppressed_by=Subquery(found.values("pk")),
+            suppressed_words=Subquery(found.values("words")),
+        )
+
 
 class Client(models.Model):
     """A recipient. Deliveries keep their own copy of name and address."""

@@ -37,6 +37,10 @@ class MailingQuerySet(OwnedQuerySet["Mailing"]):
             paused_at=None, held_at=None, owner__is_active=True
         )
 
+    def idle(self) -> "MailingQuerySet":
+        """Neither over nor live: paused, held, or of a blocked owner."""
+        return self.unfinished().exclude(pk__in=self.live().values("pk"))
+
     def due(self, now: datetime) -> list["Mailing"]:
         """Those with an occurrence by `now` that no run was made for."""
         runs = apps.get_model("mailings", "Run").objects.filter(mailing=OuterRef("pk"))

@@ -40,7 +40,8 @@ def ledger_bar(run: Run) -> dict[str, Any]:
         if width:
             segments.append((name, f"{x:.3f}", f"{width:.3f}"))
         x += width
-    return {"run": run, "segments": segments}
+    done = run.planned - run.open_deliveries
+    return {"run": run, "segments": segments, "done": done}
 
 
 @register.inclusion_tag("mailings/_picker.html")

@@ -1,6 +1,6 @@
 """Clients: list, detail, create, edit, delete."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.db.models import QuerySet
 from django.urls import reverse_lazy
@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from mailings import lifecycle
 from mailings.filters import ClientPageFilter
 from mailings.forms.client import ClientForm
-from mailings.models import Client, Delivery, Suppression
+from mailings.models import Client, ClientList, Delivery, Suppression
 from mailings.tables import ClientDeliveryTable, ClientTable
 from mailings.views.access import AtHand, ByOwner, Changeable, Own, Visible
 from mailsvc.views import ConfirmPage, CreatePage, DetailPage, TablePage, UpdatePage
@@ -29,7 +29,13 @@ class ClientListPage(AtHand, TablePage):
 
     def get_queryset(self) -> "QuerySet[Any]":
         rows: Any = super().get_queryset()
-        return cast("QuerySet[Any]", rows.with_suppression())
+        found: QuerySet[Any] = rows.with_evidence()
+        return found if self.is_export else found.prefetch_related("lists")
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        lists = ClientList.objects.owned_by(self.user)
+        context: dict[str, Any] = super().get_context_data(lists=lists, **kwargs)
+        return context
 
 
 class ClientDetailPage(Visible, DetailPage):

@@ -6,6 +6,7 @@ from django.utils import timezone
 from django.views.generic import TemplateView
 
 from mailings.models import Client, Mailing, Message, Run
+from mailings.pace import progress
 from mailings.views.access import AtHand
 
 SHOWN = 5
@@ -37,7 +38,7 @@ class HomePage(AtHand, TemplateView):
         ]
         coming.sort(key=lambda pair: (pair[0], pair[1].pk))
         return {
-            "open_runs": runs.unfinished()[:SHOWN],
+            "open_runs": progress(runs.unfinished()[:SHOWN], now),
             "last_runs": runs.filter(finished_at__isnull=False)[:SHOWN],
             "coming": coming[:SHOWN],
         }

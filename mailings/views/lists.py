@@ -20,6 +20,7 @@ from mailings.forms.client import ClientListForm
 from mailings.models import Client, ClientList
 from mailings.tables import ClientListTable, PickClientTable
 from mailings.views.access import AtHand, ByOwner, Changeable, Own, Visible
+from mailsvc.filters import is_key
 from mailsvc.views import ConfirmPage, CreatePage, TablePage, UpdatePage
 
 
@@ -130,7 +131,7 @@ class MembersChange(_Addable, Changeable, View):
         return self.addable(client_list).filter(pk__in=self.keys())
 
     def keys(self) -> list[str]:
-        return [key for key in self.request.POST.getlist("clients") if _is_key(key)]
+        return [key for key in self.request.POST.getlist("clients") if is_key(key)]
 
     def change(self, clients: "QuerySet[Client]") -> str:
         raise NotImplementedError
@@ -178,7 +179,3 @@ class MembersRemove(MembersChange):
             "%(count)d clients were taken off the list.",
             count,
         ) % {"count": count}
-
-
-def _is_key(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 19

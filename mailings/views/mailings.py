@@ -7,28 +7,27 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.contrib import messages
 from django.db import IntegrityError
-from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
 from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views import View
 
 from mailings import lifecycle
-from mailings.filters import MailingFilter
 from mailings.forms.mailing import MailingForm
 from mailings.models import ClientList, Mailing, Message, Run
 from mailings.outlook import coming
-from mailings.tables import MailingTable, RunTable
+from mailings.tables import RunTable
 from mailings.views.access import AtHand, ByOwner, Changeable, Own, Visible
 from mailings.views.foreseeing import foreseen
 from mailsvc.views import (
     ConfirmPage,
     CreatePage,
     DetailPage,
-    TablePage,
     UpdatePage,
     Words,
 )
@@ -60,29 +59,6 @@ class ChangeableMailings(_Existing, Changeable):
 
 class OwnMailings(_Existing, Own):
     model = Mailing
-
-
-class MailingListPage(MailingsAtHand, TablePage):
-    table_class = MailingTable
-    filterset_class = MailingFilter
-    title = _("Mailings")
-    lead = _("A message to clients, once or again and again until its end.")
-    create_url = "mailings:mailing-create"
-    create_label = _("New mailing")
-
-    def get_queryset(self) -> "QuerySet[Any]":
-        newest = Run.objects.filter(mailing=OuterRef("pk")).order_by("-scheduled_for")
-        failed = newest.annotate(failed=F("refused") + F("unknown") + F("expired"))
-        rows: QuerySet[Any] = super().get_queryset()
-        annotated: QuerySet[Any] = rows.annotate(
-            last_planned=Subquery(newest.values("planned")[:1]),
-            last_accepted=Subquery(newest.values("accepted")[:1]),
-            last_failed=Subquery(failed.values("failed")[:1]),
-        )
-        return annotated
-
-    def get_table_kwargs(self) -> dict[str, Any]:
-        return {"now": timezone.now()}
 
 
 def live_state(mailing: Mailing, now: datetime) -> dict[str, Any]:
@@ -129,7 +105,7 @@ class MailingDetailPage(VisibleMailings, DetailPage):
             situation=situation(self.object),
             receiving=state["recipients"] - state["suppressed"],
             is_unfinished=self.object.status != Mailing.Status.FINISHED,
-            may_send=self.object.is_live and now < self.object.end_at,
+            why_not_send=why_not_send(self.object, now),
             may_hold=self.object.may_be_held_by(self.user),
             **kwargs,
         )
@@ -146,6 +122,15 @@ class MailingDetailPage(VisibleMailings, DetailPage):
         return self.object.is_own or (
             message is not None and can(self.user, "view", message)
         )
+
+
+def why_not_send(mailing: Mailing, now: datetime) -> str:
+    """What a disabled button says; "" if it is not."""
+    if mailing.status == Mailing.Status.FINISHED:
+        return gettext("The mailing is over. To send again, duplicate it.")
+    if now >= mailing.end_at:
+        return gettext("The time of the mailing is over.")
+    return lifecycle.obstacle_to_sending(mailing)
 
 
 class MailingLivePart(MailingDetailPage):
@@ -300,7 +285,11 @@ class MailingAction(ChangeableMailings, View):
             messages.success(request, str(self.act(mailing)))
         except lifecycle.NotPossible as refusal:
             messages.error(request, str(refusal))
-        return redirect(mailing)
+        back = request.POST.get("next", "")
+        is_ours = url_has_allowed_host_and_scheme(
+            back, {request.get_host()}, require_https=request.is_secure()
+        )
+        return redirect(back if is_ours else mailing.get_absolute_url())
 
     def act(self, mailing: Mailing) -> Words:
         """Does it, and returns what to tell the user."""

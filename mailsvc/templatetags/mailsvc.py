@@ -1,6 +1,6 @@
 """Tags that any page may use."""
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 from django import template
 from django.conf import settings
@@ -19,6 +19,23 @@ def moment(value: datetime | None) -> str:
 @register.simple_tag
 def exact_moment(value: datetime | None) -> str:
     return moments.shown(value, seconds=True)
+
+
+@register.simple_tag
+def coming_moment(value: datetime | None) -> str:
+    """Of what is to come: today and tomorrow by their names."""
+    return moments.coming(value, timezone.now())
+
+
+@register.filter
+def about(value: timedelta) -> str:
+    """A length of time in one round figure."""
+    return moments.about(value)
+
+
+@register.simple_tag
+def day(value: date) -> str:
+    return moments.of_day(value, timezone.localdate())
 
 
 @register.simple_tag

@@ -89,6 +89,9 @@ MAY_IMPORT = {
     "mailings.previewing": (*_MODELS, "mailings.delivery"),
     "mailings.rehearsal": (*_MODELS, "mailings.delivery", "mailings.previewing"),
     "mailings.trying": (*_MODELS, "mailings.delivery", "mailings.previewing"),
+    "mailings.pace": _MODELS,
+    "mailings.headcount": _MODELS,
+    "mailings.agenda": (*_MODELS, "mailings.delivery", "mailings.pace"),
     "mailings.confirming": (
         *_MODELS,
         "mailings.lifecycle",
@@ -98,7 +101,7 @@ MAY_IMPORT = {
     # Shows how the installation does.
     "mailings.templatetags": (*_SCREEN, "mailings.condition"),
     "mailings.forms": _SCREEN,
-    "mailings.tables": _SCREEN,
+    "mailings.tables": (*_SCREEN, "mailings.pace"),
     "mailings.filters": _SCREEN,
     "mailings.views": (
         *_SCREEN,
@@ -109,6 +112,9 @@ MAY_IMPORT = {
         "mailings.outlook",
         "mailings.delivery.compose",  # a recipient that no letter can be made for
         "mailings.previewing",
+        "mailings.agenda",
+        "mailings.headcount",
+        "mailings.pace",
         "mailings.rehearsal",
         "mailings.attaching",
         "mailings.removing",

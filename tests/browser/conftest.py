@@ -1,7 +1,6 @@
 """The system's Chromium, driven by Playwright; skipped where there is none."""
 
 import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -9,18 +8,18 @@ from allauth.account.models import EmailAddress
 from playwright.sync_api import Browser, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
+from tests.support.chromium import NAMES
+from tests.support.chromium import path as chromium_path
 from users.models import User
 
 __all__ = ["chromium", "page", "signed_in"]
-
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 # Not for the whole session: as long as it lives this thread has an event loop, and
 # other tests' processes would inherit what is set for that.
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    path = next(filter(None, map(shutil.which, NAMES)), None)
+    path = chromium_path()
     if path is None:
         pytest.skip(f"there is no Chromium: none of {', '.join(NAMES)} is in PATH")
     # Playwright runs an event loop in this thread; Django refuses to ask the database

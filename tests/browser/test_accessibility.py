@@ -1,8 +1,11 @@
 """Axe finds nothing to complain about, in both themes."""
 
+from datetime import timedelta
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from django.utils import timezone
+from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from mailings.models import Client, ClientList, Delivery, Mailing, Message, Run
@@ -29,6 +32,10 @@ def _addresses(owner: User) -> list[str]:
     return [
         *("/", "/clients/", "/lists/", "/messages/", "/mailings/", "/runs/"),
         *("/outbox/", "/profile/", "/mailings/new/", "/nothing/"),
+        *("/mailings/calendar/", "/mailings/calendar/?q=nothing"),
+        f"/mailings/{mailing.pk}/edit/",
+        f"/mailings/{mailing.pk}/dry-run/",
+        f"/mailings/{mailing.pk}/duplicate/",
         *(thing.get_absolute_url() for thing in things),
         f"/deliveries/{delivery.pk}/",
         f"/messages/{message.pk}/edit/",
@@ -55,6 +62,48 @@ def test_pages_have_no_violations(
         for violation in axe.run(page).response["violations"]:
             nodes = [node["html"][:200] for node in violation["nodes"]]
             found[path, violation["id"]] = nodes
+    assert found == {}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_what_comes_of_a_form_has_no_violations(
+    signed_in: Page, live_server: LiveServer, alice: User, theme: str
+) -> None:
+    """The page that asks whether to start; the one that asks whether to delete."""
+    recipes.message(alice, subject="Hello")
+    client = recipes.client(alice, full_name="Anna")
+    running = recipes.mailing(alice, title="Now", clients=[client])
+    recipes.run(running, accepted=1, sending=1)
+    tomorrow = timezone.now() + timedelta(days=1)
+    for title in ("One", "Two"):  # they clash
+        recipes.mailing(
+            alice,
+            title=title,
+            start_at=tomorrow,
+            end_at=tomorrow + timedelta(hours=1),
+        )
+    page, axe, found = signed_in, Axe(), {}
+    page.evaluate(f"localStorage.setItem('theme', '{theme}')")
+
+    def look(what: str) -> None:
+        for violation in axe.run(page).response["violations"]:
+            nodes = [node["html"][:200] for node in violation["nodes"]]
+            found[what, violation["id"]] = nodes
+
+    page.goto(f"{live_server.url}/mailings/new/")
+    page.locator("[name=message]").select_option(label="Hello")
+    page.get_by_label("Anna").check()
+    expect(page.locator("#foreseen")).to_contain_text("Recipients now")
+    look("form with its preview")
+    page.get_by_role("button", name="Next: check and start").click()
+    look("check and start")
+    page.goto(f"{live_server.url}/clients/")
+    page.locator("[name=clients]").first.check()
+    page.get_by_role("button", name="Delete…").click()
+    look("delete the ticked")
+    for path in ("/mailings/", "/mailings/calendar/"):
+        page.goto(f"{live_server.url}{path}")
+        look(path)
     assert found == {}
 
 

@@ -65,7 +65,14 @@ def test_a_page_fits_a_telephone(
     page.set_viewport_size({"width": 360, "height": 740})
     message = recipes.message(alice, body_html="<p>The news</p>")
     for path in (
-        *("/", "/clients/", "/mailings/", "/mailings/new/", "/runs/"),
+        *(
+            "/",
+            "/clients/",
+            "/mailings/",
+            "/mailings/new/",
+            "/runs/",
+            "/mailings/calendar/",
+        ),
         *(message.get_absolute_url(), f"{message.get_absolute_url()}edit/"),
     ):
         page.goto(f"{live_server.url}{path}")

@@ -36,6 +36,7 @@ def test_make_alone_shows_the_menu() -> None:
         "format",
         "types",
         "messages",
+        "screenshots",
         "lock",
     ]
 

@@ -8,6 +8,8 @@ from django.core.management import call_command
 from django.test import Client
 from django.test.utils import override_settings
 
+from tests.support import icons
+
 
 @pytest.mark.django_db  # at the end of an answer its connections are looked at
 def test_a_file_with_a_hash_in_its_name_is_immutable(tmp_path: Path) -> None:
@@ -33,3 +35,8 @@ def test_a_file_with_a_hash_in_its_name_is_immutable(tmp_path: Path) -> None:
     assert "max-age=315360000" in named["Cache-Control"]
     assert "immutable" in named["Cache-Control"]
     assert "immutable" not in plain["Cache-Control"]
+
+
+def test_every_icon_that_a_page_uses_is_in_our_font() -> None:
+    """If not: python -m tests.support.icons"""
+    assert set(icons.used()) <= set(icons.known(icons.OURS / "icons.css"))

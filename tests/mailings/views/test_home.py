@@ -30,7 +30,7 @@ def test_whoever_has_mailings_sees_what_goes_on(
     begin = timezone.now() + timedelta(hours=1)
     coming = recipes.mailing(alice, start_at=begin, end_at=begin + timedelta(days=1))
     context = alice_client.get(HOME).context
-    assert list(context["open_runs"]) == [under_way]
+    assert [each.run for each in context["open_runs"]] == [under_way]
     assert list(context["last_runs"]) == [things.run]
     assert context["coming"] == [(begin, coming)]
 

@@ -29,7 +29,7 @@ def _whole_mailing(owner: User, **values: object) -> Run:
 @pytest.mark.parametrize(
     ("name", "queries"),
     [
-        ("mailings:client-list", 2),
+        ("mailings:client-list", 5),
         ("mailings:list-list", 2),
         ("mailings:message-list", 2),
         ("mailings:mailing-list", 2),

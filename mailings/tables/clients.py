@@ -1,0 +1,187 @@
+"""The tables about clients."""
+
+from typing import Any
+
+import django_tables2 as tables
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from mailings import badges
+from mailings.models import (
+    Client,
+    ClientList,
+    Delivery,
+    Import,
+    Suppression,
+)
+from mailings.tables.columns import BadgesColumn, NameColumn
+from mailsvc.tables import (
+    ActionsColumn,
+    BaseTable,
+    CheckColumn,
+    NumberColumn,
+    TimeColumn,
+)
+
+
+class ListsColumn(tables.Column):  # type: ignore[misc]
+    """The lists that a client is on: what other programs call tags."""
+
+    def render(self, value: Any) -> str:
+        return format_html_join(
+            " ",
+            '<a class="badge bg-secondary-subtle text-secondary-emphasis border '
+            'text-decoration-none text-wrap text-start lh-sm" href="{}">{}</a>',
+            ((f"{reverse('mailings:client-list')}?list={it.pk}", it) for it in value),
+        )
+
+
+class AllowColumn(tables.Column):  # type: ignore[misc]
+    """The way to allow an address again, for its owner."""
+
+    def render(self, value: int, record: Any) -> str:
+        if not record.is_own:
+            return ""
+        return format_html(
+            '<a class="btn btn-sm btn-outline-secondary text-nowrap" href="{0}" '
+            'aria-label="{1}: {2}">{1}</a>',
+            reverse("mailings:suppression-allow", args=[value]),
+            gettext("Allow again"),
+            record,
+        )
+
+
+class ClientTable(BaseTable):
+    pick = CheckColumn(name="clients", form="picked-clients")
+    full_name = tables.Column(linkify=True)
+    # Not in files, whose rows are read in one statement; `?list=` makes one of a list.
+    lists = ListsColumn(
+        accessor="lists__all",
+        verbose_name=_("Lists"),
+        orderable=False,
+        exclude_from_export=True,
+    )
+    suppressed = tables.Column(
+        accessor="suppressed_as", verbose_name=_("Mail"), orderable=False
+    )
+    actions = ActionsColumn(
+        update="mailings:client-update", delete="mailings:client-delete"
+    )
+
+    class Meta(BaseTable.Meta):
+        model = Client
+        fields = (
+            *("pick", "full_name", "email", "lists", "suppressed", "comment"),
+            "created_at",
+        )
+        empty_text = _("No clients here.")
+
+    created_at = TimeColumn()
+
+    def render_suppressed(self, value: str, record: Any) -> str:
+        """`suppressed_…` are annotations of the view's queryset."""
+        return format_html(
+            '{} <span class="small text-nowrap" title="{}">{}</span> {}',
+            badges.of_suppression(value),
+            record.suppressed_words,
+            TimeColumn().render(record.suppressed_since),
+            AllowColumn().render(record.suppressed_by, record),
+        )
+
+    def value_suppressed(self, value: str) -> str:
+        return str(badges.of_suppression(value))
+
+    def render_comment(self, value: str) -> str:
+        return value if len(value) <= 60 else f"{value[:59]}…"
+
+    def value_comment(self, value: str) -> str:
+        return value
+
+
+class ImportTable(BaseTable):
+    file_name = tables.Column(linkify=True)
+    state = BadgesColumn()
+    created = NumberColumn()
+    updated = NumberColumn()
+    unchanged = NumberColumn()
+    rejected = NumberColumn()
+    created_at = TimeColumn()
+
+    class Meta(BaseTable.Meta):
+        model = Import
+        fields = (
+            *("file_name", "state", "created", "updated", "unchanged", "rejected"),
+            "created_at",
+        )
+
+
+class SuppressionTable(BaseTable):
+    kind = BadgesColumn()
+    since = TimeColumn()
+    allow = AllowColumn(
+        accessor="pk",
+        orderable=False,
+        exclude_from_export=True,
+        verbose_name=_("Actions"),
+    )
+
+    class Meta(BaseTable.Meta):
+        model = Suppression
+        fields = ("email", "kind", "since", "mailing", "words", "owner", "allow")
+        empty_text = _("No address is suppressed.")
+
+
+class PickClientTable(BaseTable):
+    """Clients with a box each, for the form of this id."""
+
+    pick = CheckColumn(name="clients", form="picked-clients")
+    full_name = tables.Column(linkify=lambda record, table: table.address_of(record))
+
+    class Meta(BaseTable.Meta):
+        model = Client
+        fields = ("pick", "full_name", "email")
+        empty_text = _("No clients here.")
+
+    def __init__(self, data: Any, *, have_pages: bool = True, **kwargs: Any) -> None:
+        """`have_pages`: the reader may open the pages of these clients."""
+        super().__init__(data, **kwargs)
+        self.have_pages = have_pages
+
+    def address_of(self, client: Client) -> str | None:
+        return client.get_absolute_url() if self.have_pages else None
+
+
+class ClientListTable(BaseTable):
+    name = NameColumn()
+    size = NumberColumn(verbose_name=_("Clients"))
+    created_at = TimeColumn()
+    actions = ActionsColumn(
+        update="mailings:list-update", delete="mailings:list-delete"
+    )
+
+    class Meta(BaseTable.Meta):
+        model = ClientList
+        fields = ("name", "size", "created_at")
+        empty_text = _("No lists here.")
+
+
+class ClientDeliveryTable(BaseTable):
+    """One client's deliveries over all runs."""
+
+    run = tables.Column(
+        accessor="run__mailing__title",
+        verbose_name=_("Mailing"),
+        linkify=("mailings:delivery-detail", [tables.A("pk")]),
+    )
+    scheduled_for = TimeColumn(
+        accessor="run__scheduled_for", verbose_name=_("Scheduled for")
+    )
+    state = BadgesColumn()
+    attempt_count = NumberColumn()
+
+    class Meta(BaseTable.Meta):
+        model = Delivery
+        fields = ("run", "scheduled_for", "state", "attempt_count")
+        empty_text = _("Nothing was sent to this client yet.")

@@ -1,0 +1,138 @@
+"""The list of mailings: what runs is live, and buttons say why they do nothing."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client as Browser
+from django.utils import timezone
+
+from mailings import lifecycle
+from mailings.models import Mailing, Run
+from tests import recipes
+from users import permissions
+from users.models import User
+from users.permissions import Level
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/mailings/"
+PROGRESS = "/mailings/progress/"
+
+
+def under_way(owner: User, **states: int) -> Run:
+    mailing = recipes.mailing(owner, status="running")
+    begun = {"started_at": timezone.now() - timedelta(minutes=1)}
+    return recipes.run(mailing, values=begun, **states)
+
+
+def shown(browser: Browser, address: str = LIST) -> str:
+    return browser.get(address).content.decode()
+
+
+def test_a_running_row_has_a_bar_a_rate_and_the_time_that_is_left(
+    alice: User, alice_client: Browser
+) -> None:
+    under_way(alice, accepted=30, pending=60)
+    page = shown(alice_client)
+    assert 'role="progressbar"' in page
+    assert 'aria-valuenow="30"' in page
+    assert "30 of 90" in page
+    assert re.search(r"(29|30) a minute", page)
+    assert "about 2 minutes left" in page
+
+
+def test_only_rows_that_run_are_looked_at_again(
+    alice: User, alice_client: Browser
+) -> None:
+    running = under_way(alice, accepted=1, pending=1).mailing
+    recipes.run(recipes.mailing(alice), accepted=1)
+    page = shown(alice_client)
+    assert f'hx-get="{PROGRESS}?mailing={running.pk}"' in page
+    assert page.count("hx-get") == 1
+
+
+def test_it_stops_looking_when_the_run_is_over(
+    alice: User, alice_client: Browser
+) -> None:
+    run = under_way(alice, accepted=1, pending=1)
+    address = f"{PROGRESS}?mailing={run.mailing_id}"
+    assert "hx-get" in shown(alice_client, address)
+    run.deliveries.update(state="accepted")
+    Run.objects.update(pending=0, accepted=2, state="finished")
+    Mailing.objects.update(status="finished")
+    part = shown(alice_client, address)
+    assert "hx-get" not in part
+    assert "Finished" in part
+    assert "2 of 2" in part
+
+
+def test_others_mailings_are_not_told_of(
+    alice: User, bob_client: Browser, alice_client: Browser
+) -> None:
+    run = under_way(alice, accepted=1, pending=1)
+    part = shown(bob_client, f"{PROGRESS}?mailing={run.mailing_id}&mailing=x")
+    assert "progress-" not in part
+    assert "hx-get" not in part
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_rows_that_run_cost_two_queries_more(
+    alice: User, alice_client: Browser, django_assert_num_queries: Any, rows: int
+) -> None:
+    for _ in range(rows):
+        under_way(alice, accepted=1, pending=1)
+    with django_assert_num_queries(5 + 4):
+        shown(alice_client)
+
+
+def test_pausing_from_the_list_comes_back_to_it(
+    alice: User, alice_client: Browser
+) -> None:
+    mailing = recipes.mailing(alice)
+    assert f'formaction="{LIST}{mailing.pk}/pause/"' in shown(alice_client)
+    back = f"{LIST}?status=created"
+    answer = alice_client.post(f"{LIST}{mailing.pk}/pause/", {"next": back})
+    assert answer["Location"] == back
+    assert f'formaction="{LIST}{mailing.pk}/resume/"' in shown(alice_client)
+
+
+def test_the_way_back_leads_to_no_other_host(
+    alice: User, alice_client: Browser
+) -> None:
+    mailing = recipes.mailing(alice)
+    evil = {"next": "https://evil.example.net/"}
+    answer = alice_client.post(f"{LIST}{mailing.pk}/pause/", evil)
+    assert answer["Location"] == mailing.get_absolute_url()
+
+
+def test_a_button_that_does_nothing_says_why(
+    alice: User, admin: User, alice_client: Browser
+) -> None:
+    over, paused, held = (recipes.mailing(alice) for _ in range(3))
+    lifecycle.stop(over, by=alice)
+    lifecycle.pause(paused, by=alice)
+    lifecycle.hold(held, by=admin, reason="Complaints")
+    reasons = {
+        over: "The mailing is over. To send again, duplicate it.",
+        paused: "The mailing is paused. Resume it first.",
+        held: "The mailing is held by a manager: Complaints",
+    }
+    for mailing, reason in reasons.items():
+        page = shown(alice_client, mailing.get_absolute_url())
+        assert (
+            f'aria-disabled="true" aria-describedby="why-not-send" title="{reason}"'
+            in page
+        )
+        assert f"{mailing.get_absolute_url()}send/" not in page
+    assert "Pause: " in shown(alice_client)
+
+
+def test_who_only_sees_a_mailing_is_offered_no_button(
+    alice: User, bob: User, bob_client: Browser
+) -> None:
+    mailing = recipes.mailing(alice)
+    permissions.share(mailing, to=bob, level=Level.VIEW, by=alice)
+    assert "formaction" not in shown(bob_client)
+    assert "Send now" not in shown(bob_client, mailing.get_absolute_url())
