@@ -20,8 +20,8 @@ from mailings.views import (
     runs,
     sharing,
     suppressions,
-    trying,
     ticking,
+    trying,
     unsubscribing,
 )
 
