@@ -288,7 +288,7 @@ DELIVERY = {
         "per_user": env.str("DELIVERY_RATE_PER_USER", ""),
         "per_domain": env.str("DELIVERY_RATE_PER_DOMAIN", ""),
     },
-    "batch": 200,  # deliveries per claim, and per commit of outcomes
+    "batch": 500,  # deliveries per claim, and per commit of outcomes, at the most
     "budget": 60.0,  # seconds that one pump goes on claiming
     "lease": 60.0,  # seconds without a heartbeat until a pump counts as dead
     "journal_dir": VAR_DIR / "journal",
