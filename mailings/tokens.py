@@ -11,6 +11,8 @@ import secrets
 from base64 import urlsafe_b64encode
 from hashlib import blake2b
 
+# Where the links lead, for `urls.py`; whoever makes a million of them needs no views.
+PATH = "u/<str:token>/"
 _BYTES = 16
 
 

@@ -101,7 +101,11 @@ urlpatterns = [
         name="suppression-allow",
     ),
     # Short: it stands in every letter.
-    path("u/<str:token>/", unsubscribing.UnsubscribePage.as_view(), name="unsubscribe"),
+    path(
+        unsubscribing.UnsubscribePage.route,
+        unsubscribing.UnsubscribePage.as_view(),
+        name="unsubscribe",
+    ),
     path("lists/", lists.ListListPage.as_view(), name="list-list"),
     path("lists/new/", lists.ListCreatePage.as_view(), name="list-create"),
     path("lists/options/", pickers.ListOptions.as_view(), name="list-options"),

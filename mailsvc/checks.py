@@ -74,7 +74,7 @@ def check_cache_is_shared(app_configs: Any, **kwargs: Any) -> Sequence[CheckMess
     ]
 
 
-@register(Tags.urls)
+@register(Tags.compatibility)  # not `urls`: the worker is to hear of it, too
 def check_site_url(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     host = _site_host()
     if host is None:

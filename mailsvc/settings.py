@@ -297,7 +297,7 @@ DELIVERY = {
         "per_domain": env.str("DELIVERY_RATE_PER_DOMAIN", ""),
         "tests": env.str("TEST_SEND_RATE", "3/minute; 30/hour"),  # of each user
     },
-    "batch": 200,  # deliveries per claim, and per commit of outcomes
+    "batch": 500,  # deliveries per claim, and per commit of outcomes, at the most
     "budget": 60.0,  # seconds that one pump goes on claiming
     "lease": 60.0,  # seconds without a heartbeat until a pump counts as dead
     "journal_dir": VAR_DIR / "journal",

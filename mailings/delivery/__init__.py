@@ -24,6 +24,7 @@ The engine: models and SMTP. It knows no request, no form and no Django-Q2.
     journal   what was handed over, on disk, so that a kill leaves little doubt
     holdings  what a pump holds that is the database's, through outages
     outage    the database is away: which errors say so, and how to wait
+    many      many rows by one statement with one parameter
     record    outcomes, attempts and books in one transaction, fenced by the lease
     retry     when to try again, pure
     circuit   is the mail server well?

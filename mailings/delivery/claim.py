@@ -14,9 +14,9 @@ from itertools import chain, zip_longest
 from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Subquery
+from django.db.models import Exists, OuterRef
 
-from mailings.delivery import identity
+from mailings.delivery import identity, many  # noqa: F401 - `among`
 from mailings.delivery.books import move
 from mailings.delivery.statistics import count_ends
 from mailings.models import Delivery, Lease, Run, Suppression
@@ -65,7 +65,12 @@ def renew(lease: Lease, *, now: datetime, seconds: float, claiming: bool) -> boo
     )
 
 
-def due_runs(now: datetime, *, only: Collection[int] | None = None) -> list[int]:
+class _Due(NamedTuple):
+    run_id: int
+    owner_id: int
+
+
+def due_runs(now: datetime, *, only: Collection[int] | None = None) -> list[_Due]:
     """The runs with deliveries to send now, owners taking turns."""
     runs = (
         Run.objects.unfinished()
@@ -75,15 +80,15 @@ def due_runs(now: datetime, *, only: Collection[int] | None = None) -> list[int]
     )
     if only is not None:
         runs = runs.filter(pk__in=only)
-    by_owner: dict[int, list[int]] = defaultdict(list)
-    for run_id, owner_id in runs.order_by().values_list("pk", "mailing__owner_id"):
-        by_owner[owner_id].append(run_id)
+    by_owner: dict[int, list[_Due]] = defaultdict(list)
+    for row in runs.order_by().values_list("pk", "mailing__owner_id"):
+        by_owner[row[1]].append(_Due._make(row))
     queues = list(by_owner.values())
     for queue in queues:
         random.shuffle(queue)
     random.shuffle(queues)
     turns = chain.from_iterable(zip_longest(*queues))
-    return [run_id for run_id in turns if run_id is not None]
+    return [run for run in turns if run is not None]
 
 
 @transaction.atomic
@@ -106,20 +111,21 @@ def claim(
     # Sorted: two claims that move the books of the same runs do not lock crosswise.
     runs = sorted(due_runs(now, only=only)[:_RUNS_AT_ONCE])
     claims: list[Claim] = []
-    for index, run_id in enumerate(runs):
+    for index, run in enumerate(runs):
         share = -(-(size - len(claims)) // (len(runs) - index))
-        claims += _claim_of(run_id, lease, share, now)
+        claims += _claim_of(run, lease, share, now)
     if claims and not identity.may_work(now):
         raise identity.NotOurs
     return claims
 
 
-def _claim_of(run_id: int, lease: Lease, size: int, now: datetime) -> list[Claim]:
+def _claim_of(run: _Due, lease: Lease, size: int, now: datetime) -> list[Claim]:
+    run_id = run.run_id
     while rows := _due(run_id, size, now):
-        kinds = _suppressed(run_id, rows)
+        kinds = _suppressed(run.owner_id, rows)
         wanted = [row for row in rows if row.email.lower() not in kinds]
         if wanted:
-            Delivery.objects.filter(pk__in=[row.pk for row in wanted]).update(
+            Delivery.objects.filter(pk__among=[row.pk for row in wanted]).update(
                 state=Delivery.State.SENDING, lease=lease
             )
             move(run_id, {**_left(wanted), "sending": len(wanted)})
@@ -141,15 +147,14 @@ def _due(run_id: int, size: int, now: datetime) -> list[_Row]:
     return [_Row._make(row) for row in rows]
 
 
-def _suppressed(run_id: int, rows: Collection[_Row]) -> dict[str, str]:
+def _suppressed(owner_id: int, rows: Collection[_Row]) -> dict[str, str]:
     """
     Address -> kind of those that were suppressed since the run was planned.
 
     On its own: as a part of the claim it would be asked of everybody who waits.
     """
-    owner = Run.objects.filter(pk=run_id).order_by().values("mailing__owner")
     found = Suppression.objects.filter(
-        owner=Subquery(owner), email__in=[row.email.lower() for row in rows]
+        owner=owner_id, email__among=[row.email.lower() for row in rows]
     )
     return dict(found.order_by().values_list("email", "kind"))
 
@@ -168,7 +173,7 @@ def _end_suppressed(
             groups[kinds[row.email.lower()]].append(row)
     ended = [row for group in groups.values() for row in group]
     for kind, group in groups.items():
-        Delivery.objects.filter(pk__in=[row.pk for row in group]).update(
+        Delivery.objects.filter(pk__among=[row.pk for row in group]).update(
             state=Delivery.State.SUPPRESSED, reason=kind
         )
     move(run_id, {**_left(ended), "suppressed": len(ended)})
@@ -188,7 +193,7 @@ def give_back(
     if not delivery_ids:
         return
     rows = list(
-        Delivery.objects.filter(pk__in=delivery_ids, lease=lease)
+        Delivery.objects.filter(pk__among=delivery_ids, lease=lease)
         .select_for_update()
         .order_by("pk")
         .values_list("pk", "run_id", "attempt_count")
@@ -201,7 +206,7 @@ def give_back(
         mine = [row for row in rows if (row[2] > 0) is tried]
         if not mine:
             continue
-        Delivery.objects.filter(pk__in=[row[0] for row in mine]).update(
+        Delivery.objects.filter(pk__among=[row[0] for row in mine]).update(
             state=state, **changes
         )
         for row in mine:

@@ -16,7 +16,7 @@ from html import escape
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.urls import reverse
+from django.urls import get_script_prefix
 from django.utils import timezone, translation
 from django.utils.translation import gettext
 
@@ -115,8 +115,9 @@ class Composer:
             if text.body_html
             else None
         )
-        path = reverse("mailings:unsubscribe", args=["TOKEN"])
-        self._link = f"{text.site}{path}".split("TOKEN")
+        # Not by `reverse`, which would load all pages into a process that shows none.
+        path = f"{get_script_prefix()}{tokens.PATH}"
+        self._link = f"{text.site}{path}".split("<str:token>")
         self._common = self._common_headers(text.sender_name or name)
         boundary = f"=_{secrets.token_hex(12)}"
         self._start = f"--{boundary}\r\n".encode()

@@ -197,7 +197,8 @@ class Courier:
         ahead: list[Letter] = []  # one at most: taken, as its envelope has left
         try:
             while (letter := await self._next_letter(ahead)) is not None:
-                connection = await usable_for(letter, connection)
+                if connection is not None and not connection.can_send(letter):
+                    connection = await usable_for(letter, connection)
                 try:
                     if connection is None:
                         connection = await Connection.open(

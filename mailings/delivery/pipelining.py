@@ -14,6 +14,8 @@ from mailings.delivery.replies import Exchange, Garbled, Phase, Reply
 
 # The server did not understand a command, or not in this order (RFC 5321 4.2.2).
 _OUT_OF_ORDER = frozenset({500, 502, 503})
+# The commands of an envelope, and the first digit of what lets it go on.
+_GROUP = ((Phase.MAIL, 2), (Phase.RCPT, 2), (Phase.DATA, 3))
 
 
 def envelope(sender: str, recipient: str) -> Iterator[tuple[Phase, str, int]]:
@@ -25,8 +27,8 @@ def envelope(sender: str, recipient: str) -> Iterator[tuple[Phase, str, int]]:
 
 def group(sender: str, recipient: str) -> bytes:
     """The envelope as it leaves at once."""
-    lines = (line for _, line, _ in envelope(sender, recipient))
-    return "".join(f"{line}\r\n" for line in lines).encode("ascii")
+    words = f"MAIL FROM:<{sender}>\r\nRCPT TO:<{recipient}>\r\nDATA\r\n"
+    return words.encode("ascii")
 
 
 @dataclass(slots=True)
@@ -54,7 +56,7 @@ async def answers(
     found = Answers()
     phase = Phase.MAIL
     try:
-        for phase, _, good in envelope("", ""):
+        for phase, good in _GROUP:
             reply = await listen(phase)
             kind = reply.code // 100
             if phase is Phase.DATA:

@@ -8,7 +8,7 @@ brings it. What comes too late, or for the second time, changes nothing.
 import logging
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -16,14 +16,16 @@ from django.db import transaction
 
 from mailings.delivery.books import move
 from mailings.delivery.journal import Result
+from mailings.delivery.many import insert
 from mailings.delivery.replies import Outcome, Phase, Verdict
 from mailings.delivery.retry import next_attempt
-from mailings.delivery.statistics import count_attempts, count_ends
+from mailings.delivery.statistics import Tried, count_attempts, count_ends
 from mailings.delivery.suppress import suppress_refused
 from mailings.models import Attempt, Delivery, Lease, Mailing, Run
 
 logger = logging.getLogger(__name__)
 
+_AGAIN = (Verdict.DEFERRED, Verdict.UNKNOWN)  # perhaps: their run has a say in it
 _chance = random.Random()  # noqa: S311 - spreads retries, guards no secret
 
 
@@ -57,25 +59,15 @@ def record(
     unknown_reason: str = Delivery.Reason.NO_REPLY,
 ) -> int:
     """Writes `results` down; returns how many of them still counted."""
-    rows = {
-        row.pk: row
-        for row in map(
-            _Row._make,
-            Delivery.objects.filter(
-                pk__in=[result.delivery_id for result in results], lease=lease
-            )
-            .select_for_update()
-            .order_by("pk")
-            .values_list("pk", "run_id", "attempt_count"),
-        )
-    }
+    rows = _leased({result.delivery_id for result in results}, lease)
     counted = [result for result in results if result.delivery_id in rows]
     if not counted:
         return 0
-    attempts = Attempt.objects.bulk_create(
-        _attempt(result, rows[result.delivery_id]) for result in counted
+    attempts = [_attempt(result, rows[result.delivery_id]) for result in counted]
+    insert(Attempt, (each._asdict() for each in attempts))
+    runs = _runs_of(
+        rows[each.delivery_id] for each in counted if each.outcome.verdict in _AGAIN
     )
-    runs = _runs_of(rows.values())
     # One moment per number of tries and batch keeps this to a few statements.
     retry_at = {
         tries: next_attempt(tries, now=now, delays=retry_delays, chance=_chance)
@@ -87,7 +79,7 @@ def record(
         fate = _fate(
             result.outcome,
             retry_at[row.attempt_count + 1],
-            runs[row.run_id],
+            runs[row.run_id] if result.outcome.verdict in _AGAIN else None,
             unknown_reason,
         )
         fates[fate].append(row)
@@ -99,6 +91,28 @@ def record(
     count_attempts(attempts)  # after the books: their rows are the lock
     count_ends(_ends(fates, suppressed))
     return len(counted)
+
+
+def _leased(delivery_ids: Collection[int], lease: Lease) -> dict[int, _Row]:
+    """Those that are still leased, and locked from now on."""
+    rows = (
+        Delivery.objects.filter(pk__among=delivery_ids)
+        .select_for_update()
+        .order_by("pk")
+        .values_list(*_Row._fields, "lease_id")
+    )
+    # Not a condition: the database would look through all that was ever leased.
+    return {row[0]: _Row._make(row[:-1]) for row in rows if row[-1] == lease.pk}
+
+
+def _runs_of(rows: Iterable[_Row]) -> dict[int, _Run]:
+    """What of the runs decides where their deliveries go that did not end."""
+    keys = {row.run_id for row in rows}
+    if not keys:
+        return {}
+    runs = Run.objects.filter(pk__among=keys)
+    values = runs.values_list("pk", "closes_at", "mailing__when_unknown")
+    return {run.pk: run for run in map(_Run._make, values)}
 
 
 def _ends(
@@ -115,14 +129,7 @@ def _ends(
     return ends
 
 
-def _runs_of(rows: Iterable[_Row]) -> dict[int, _Run]:
-    """What of the runs decides where their deliveries go."""
-    runs = Run.objects.filter(pk__in={row.run_id for row in rows})
-    values = runs.values_list("pk", "closes_at", "mailing__when_unknown")
-    return {run.pk: run for run in map(_Run._make, values)}
-
-
-def _tell(attempts: Iterable[Attempt]) -> None:
+def _tell(attempts: Iterable[Tried]) -> None:
     """
     A line each, for who looks for something: the rows tell it all. Without the reply,
     in which servers like to repeat the recipient's address.
@@ -150,9 +157,9 @@ def not_composed(text: str) -> Outcome:
     return Outcome(Verdict.REFUSED, Phase.COMPOSE, None, "", text)
 
 
-def _attempt(result: Result, row: _Row) -> Attempt:
+def _attempt(result: Result, row: _Row) -> Tried:
     outcome = result.outcome
-    return Attempt(
+    return Tried(
         delivery_id=result.delivery_id,
         run_id=row.run_id,
         number=row.attempt_count + 1,
@@ -169,9 +176,13 @@ def _attempt(result: Result, row: _Row) -> Attempt:
 def _fate(
     outcome: Outcome,
     retry_at: datetime | None,
-    run: _Run,
+    run: _Run | None,
     unknown_reason: str,
 ) -> _Fate:
+    if run is None:  # the server's last word
+        if outcome.phase is Phase.COMPOSE:
+            return _Fate(Delivery.State.REFUSED, Delivery.Reason.NOT_COMPOSED)
+        return _Fate(outcome.verdict.value)
     may_retry = retry_at is not None and retry_at < run.closes_at
     if outcome.verdict is Verdict.DEFERRED:
         if retry_at is None:
@@ -179,13 +190,9 @@ def _fate(
         if not may_retry:
             return _Fate(Delivery.State.EXPIRED, Delivery.Reason.WINDOW_OVER)
         return _Fate(Delivery.State.DEFERRED, due_at=retry_at)
-    if outcome.verdict is Verdict.UNKNOWN:
-        if may_retry and run.when_unknown == Mailing.WhenUnknown.RESEND:
-            return _Fate(Delivery.State.PENDING, due_at=retry_at)
-        return _Fate(Delivery.State.UNKNOWN, unknown_reason)
-    if outcome.phase is Phase.COMPOSE:
-        return _Fate(Delivery.State.REFUSED, Delivery.Reason.NOT_COMPOSED)
-    return _Fate(outcome.verdict.value)
+    if may_retry and run.when_unknown == Mailing.WhenUnknown.RESEND:
+        return _Fate(Delivery.State.PENDING, due_at=retry_at)
+    return _Fate(Delivery.State.UNKNOWN, unknown_reason)
 
 
 def _move(fates: dict[_Fate, list[_Row]], suppressed: Counter[tuple[int, str]]) -> None:
@@ -202,9 +209,10 @@ def _move(fates: dict[_Fate, list[_Row]], suppressed: Counter[tuple[int, str]]) 
             }
             if fate.due_at is not None:
                 changes["due_at"] = fate.due_at
-            Delivery.objects.filter(pk__in=[row.pk for row in group]).update(**changes)
-        for row in rows:
-            books[row.run_id].update({fate.state: 1, "attempts": 1, "sending": -1})
+            keys = [row.pk for row in group]
+            Delivery.objects.filter(pk__among=keys).update(**changes)
+        for run_id, n in Counter(row.run_id for row in rows).items():
+            books[run_id].update({fate.state: n, "attempts": n, "sending": -n})
     for (run_id, was), n in suppressed.items():
         books[run_id].update({Delivery.State.SUPPRESSED: n, was: -n})
     for run_id in sorted(books):  # one order for all: no deadlocks

@@ -20,6 +20,7 @@ LINES_LIMIT = 128
 
 _utf8 = codecs.getincrementaldecoder("utf-8")
 _LINE = re.compile(rb"([2-5][0-5][0-9])(?:([ -])(.*))?", re.DOTALL)
+_ONE_LINE = re.compile(rb"([2-5][0-5][0-9]) ([ -~]{0,512})\r?\n")
 _ENHANCED = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?:\s|$)")
 # Control characters, and what breaks lines or turns the direction of writing.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -110,6 +111,10 @@ def take_reply(buffer: bytearray) -> Reply | None:
     The first complete reply in `buffer`, which it is removed from; None if there is
     none yet. Raises Garbled for what can't become one.
     """
+    end = buffer.find(b"\n")
+    if end >= 0 and (reply := _plain(bytes(buffer[: end + 1]))) is not None:
+        del buffer[: end + 1]
+        return reply
     code = 0
     texts: list[str] = []
     start = 0
@@ -133,6 +138,13 @@ def take_reply(buffer: bytearray) -> Reply | None:
             raise Garbled("The reply does not end.")
 
 
+@lru_cache(maxsize=256)  # servers say the same again and again
+def _plain(line: bytes) -> Reply | None:
+    """A reply of one line of printable ASCII, as most are; None if it is not one."""
+    found = _ONE_LINE.fullmatch(line)
+    return Reply(int(found[1]), found[2].decode("ascii")) if found else None
+
+
 def readable(raw: bytes) -> str:
     """Foreign bytes as text that can be stored and shown, cut to a decent length."""
     raw = raw[: 4 * TEXT_LIMIT]
@@ -149,11 +161,12 @@ def outcome(exchange: Exchange) -> Outcome:
     if reply is None:
         verdict = _without_a_reply(exchange)
         return Outcome(verdict, exchange.phase, None, "", exchange.trouble)
+    enhanced_code = reply.enhanced_code
     return Outcome(
-        _rule(exchange.phase, reply.code, reply.enhanced_code).verdict,
+        _rule(exchange.phase, reply.code, enhanced_code).verdict,
         exchange.phase,
         reply.code,
-        reply.enhanced_code,
+        enhanced_code,
         reply.text,
     )
 

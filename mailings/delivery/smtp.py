@@ -35,6 +35,10 @@ _ENVELOPE_TIMEOUTS = {
     Phase.DATA: "data",
 }
 
+# Bytes that any socket takes at once, as nothing else is on its way: then the next
+# envelope goes with them, in one packet more or less.
+_AT_ONCE = 16_000
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
@@ -202,9 +206,9 @@ class Connection:
         has left; what it raises ends the connection. For what the server or the
         network does, nothing is raised.
 
-        `following` is asked when the body has left, if the server knows PIPELINING,
-        for the letter that will be sent next over this connection: its envelope, and
-        no more than that, leaves at once.
+        `following` is asked when the body leaves, if the server knows PIPELINING, for
+        the letter that will be sent next over this connection: its envelope, and no
+        more than that, leaves behind the body.
         """
         if self._ahead not in (None, letter):
             raise RuntimeError("The envelope of another letter is under way.")
@@ -244,7 +248,7 @@ class Connection:
     async def _group(self, letter: Letter) -> Exchange | None:
         """The same in one flight, which may have left already."""
         if self._ahead is None:
-            self._announce(letter)
+            self._wire.transport.write(group(letter.sender, letter.recipient))
         self._ahead = None
         found = await answers(
             lambda phase: self._wire.reply(self._timeouts[_ENVELOPE_TIMEOUTS[phase]]),
@@ -262,11 +266,12 @@ class Connection:
             await self._reset(refusal.phase, refusal.reply)
         return refusal
 
-    def _announce(self, letter: Letter) -> None:
-        if self._too_large(letter):  # it will be said so when its turn comes
-            return
-        self._wire.transport.write(group(letter.sender, letter.recipient))
+    def _envelope_of(self, letter: Letter | None) -> bytes:
+        """What is to leave now, before its turn; nothing if it would be refused."""
+        if letter is None or self._too_large(letter):  # it will be said in its turn
+            return b""
         self._ahead = letter
+        return group(letter.sender, letter.recipient)
 
     async def _end_empty(self) -> None:
         """A lone dot, for a server that wants a body for nobody (RFC 2920 3.1)."""
@@ -282,9 +287,14 @@ class Connection:
         try:
             if self._wire.buffer:  # it would be taken for the reply to the dot
                 raise Garbled("The server replied to something that was not said.")
-            handed_over = await self._write(letter)
-            if handed_over and self._pipelines and (then := following()) is not None:
-                self._announce(then)
+            if self._pipelines and letter.size <= _AT_ONCE:
+                handed_over = True  # as far as anybody could tell afterwards
+                body = b"".join(letter.blocks())
+                self._wire.transport.write(body + self._envelope_of(following()))
+            else:
+                handed_over = await self._write(letter)
+                if handed_over and self._pipelines:
+                    self._wire.transport.write(self._envelope_of(following()))
             reply = await self._wire.reply(self._timeouts["dot"])
             if not handed_over:
                 return self._interrupted(reply)

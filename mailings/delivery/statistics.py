@@ -49,14 +49,31 @@ _ENDS = _Table(EndCount, ("state", "reason"), ("deliveries",))
 _TABLES = {table.model.__name__: table for table in (_PERIODS, _REPLIES, _ENDS)}
 
 
-def count_attempts(attempts: Iterable[Attempt]) -> None:
+class Tried(NamedTuple):
+    """An attempt before it is in the table, by the names of its columns."""
+
+    delivery_id: int
+    run_id: int
+    number: int
+    started_at: datetime
+    duration_ms: int
+    outcome: str
+    phase: str
+    code: int | None
+    enhanced_code: str
+    reply: str
+
+
+def count_attempts(attempts: Iterable[Tried | Attempt]) -> None:
     """Adds new attempts, in two statements however many runs they are of."""
-    periods: dict[_Key, Counter[str]] = defaultdict(Counter)
     replies: dict[_Key, list[datetime]] = defaultdict(list)
     for one in attempts:
-        periods[one.run_id, period_of(one.started_at)][one.outcome] += 1
         key = (one.run_id, one.outcome, one.phase, one.code or 0, one.enhanced_code)
         replies[key].append(one.started_at)
+    periods: dict[_Key, Counter[str]] = defaultdict(Counter)
+    for (run_id, outcome, *_), times in replies.items():
+        for at in times:
+            periods[run_id, period_of(at)][outcome] += 1
     _add(
         _PERIODS,
         (

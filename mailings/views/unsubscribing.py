@@ -10,7 +10,7 @@ from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
-from mailings import suppressing
+from mailings import suppressing, tokens
 
 
 @method_decorator([login_not_required, csrf_exempt], name="dispatch")
@@ -21,6 +21,8 @@ class UnsubscribePage(View):
 
     The answer never tells whether there is such a token.
     """
+
+    route = tokens.PATH
 
     def get(self, request: HttpRequest, token: str) -> HttpResponse:
         return self.answer(request, is_done=False)

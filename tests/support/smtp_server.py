@@ -20,6 +20,7 @@ import os
 import random
 import re
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -153,7 +154,10 @@ class SmtpServer:
         """Serves until `stop`."""
         self._loop = asyncio.get_running_loop()
         self._stopped = asyncio.Event()
-        listener = await asyncio.start_server(self._converse, "127.0.0.1", self.port)
+        listening = socket.create_server(("127.0.0.1", self.port))
+        # Else a kernel may take megabytes of a letter that nobody reads.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**18)
+        listener = await asyncio.start_server(self._converse, sock=listening)
         self.port = listener.sockets[0].getsockname()[1]
         when_listening()
         await self._stopped.wait()

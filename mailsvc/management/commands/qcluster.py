@@ -13,6 +13,7 @@ from multiprocessing.sharedctypes import RawValue
 from types import FrameType
 from typing import Any
 
+from django.core.checks import Tags
 from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError, connections
 from django_q.cluster import Cluster, Sentinel, get_mp_context
@@ -168,6 +169,13 @@ class Command(qcluster.Command):  # type: ignore[misc] # django_q has no types
     help = (
         "Runs the worker, which starts and sends mailings. Ends on SIGTERM and SIGINT "
         "after what is being sent; a second one ends it at once."
+    )
+    # All but those that load every page: a worker shows none (16 MB, 0.25 s).
+    requires_system_checks = (
+        Tags.caches,
+        Tags.compatibility,
+        Tags.models,
+        Tags.security,
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -7,6 +7,7 @@ lost, nobody gets it twice without being asked for, and the books balance.
 
 import importlib
 from collections import Counter
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -330,22 +331,18 @@ def test_no_order_of_events_loses_or_doubles_anybody(alice: User) -> None:
     explore(alice, examples=40, steps=20)
 
 
-class _AnyLease:
-    """`Delivery` for a `record` that forgets whose deliveries they are."""
-
-    State, Reason = Delivery.State, Delivery.Reason
-
-    class objects:
-        @staticmethod
-        def filter(*, lease: object = None, **wanted: Any) -> object:
-            return Delivery.objects.filter(**wanted)
+def _of_any_lease(delivery_ids: Collection[int], lease: Lease) -> dict[int, Any]:
+    """For a `record` that forgets whose deliveries they are."""
+    rows = Delivery.objects.filter(pk__in=delivery_ids).select_for_update()
+    values = rows.order_by("pk").values_list(*recording._Row._fields)
+    return {row[0]: recording._Row._make(row) for row in values}
 
 
 def test_without_the_fence_somebody_is_found_out(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The machine above sees it when outcomes count without a lease."""
-    monkeypatch.setattr(recording, "Delivery", _AnyLease)
+    monkeypatch.setattr(recording, "_leased", _of_any_lease)
     with pytest.raises((AssertionError, IntegrityError)):
         explore(alice, examples=40, steps=20)
 
