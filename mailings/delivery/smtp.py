@@ -309,6 +309,7 @@ class Connection:
     async def _write(self, letter: Letter) -> bool:
         """Whether all of it has left; not, if the server began to talk before that."""
         until = clock() + self._timeouts["body"]
+        self._wire.expect_silence()
         for block in letter.blocks():
             if self._wire.buffer:
                 return False

@@ -13,6 +13,7 @@ class Wire(asyncio.Protocol):
         self.buffer = bytearray()
         self.lost = ""
         self._flushed = True
+        self._was_interrupted = False
         self._waiter: asyncio.Future[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -26,6 +27,7 @@ class Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data
+        self._was_interrupted |= not self._flushed
         if len(self.buffer) > 2 * BYTES_LIMIT:  # nobody reads that much
             self.lost = "The server does not stop talking."
             self.transport.abort()
@@ -81,13 +83,17 @@ class Wire(asyncio.Protocol):
             if reply is not None:
                 return reply
 
+    def expect_silence(self) -> None:
+        """From now on the server has nothing to say until all has left."""
+        self._was_interrupted = False
+
     async def flush(self, seconds: float) -> bool:
         """
         Waits until everything written has left this process. False: the server has
-        begun to talk before that.
+        begun to talk before that, be it that all has left since.
         """
         if self._flushed:
-            return True
+            return not self._was_interrupted
         until = asyncio.get_running_loop().time() + seconds
         while not self._flushed:
             if self.buffer:
@@ -95,7 +101,7 @@ class Wire(asyncio.Protocol):
             if self.lost:
                 raise ConnectionError(self.lost)
             await self._something_happens(until)
-        return True
+        return not self._was_interrupted
 
 
 def _too_late(waiter: asyncio.Future[None]) -> None:
