@@ -17,6 +17,7 @@ from django.db.models import F, Model, QuerySet, UniqueConstraint
 from django.utils import timezone
 
 from mailings.models import (
+    Attachment,
     Attempt,
     Canary,
     Circuit,
@@ -222,6 +223,11 @@ VIOLATIONS: dict[str, list[Violation]] = {
     ],
     "canary_is_alone": [
         lambda alice: Canary.objects.create(pk=2),
+    ],
+    "attachment_has_a_name": [
+        lambda alice: Attachment.objects.create(
+            message=recipes.message(alice), name="", content=b"x", size=1
+        ),
     ],
     "installation_is_alone": [
         lambda alice: Installation.objects.create(pk=2),

@@ -74,7 +74,7 @@ def test_the_html_of_a_message_is_shown_where_nothing_acts(
     page = alice_client.get(message.get_absolute_url()).content.decode()
     assert f'sandbox="" src="{frame}"' in page
     answer = alice_client.get(frame)
-    assert answer.content.decode().endswith(message.body_html)
+    assert message.body_html in answer.content.decode()
     policy = policy_of(answer)
     assert policy["default-src"] == "'none'"
     assert policy["frame-ancestors"] == "'self'"
