@@ -74,17 +74,19 @@ class BaseFilter(django_filters.FilterSet):  # type: ignore[misc]
         is made each time.
         """
         shown = self.form.visible_fields()
-        values = tuple((field.html_name, str(field.value())) for field in shown)
+        values = tuple((field.html_name, repr(field.value())) for field in shown)
         if self.form.errors or any(
             isinstance(field.field, ModelChoiceField) for field in shown
         ):
             return _rendered(shown)
         key = (type(self), get_language(), values)
-        if key not in _made:
-            if len(_made) >= _MOST:
+        made = _made.get(key)
+        if made is None:
+            made = _rendered(shown)
+            if len(_made) >= _MOST:  # other threads may be here, too
                 _made.clear()
-            _made[key] = _rendered(shown)
-        return _made[key]
+            _made[key] = made
+        return made
 
 
 _MOST = 200

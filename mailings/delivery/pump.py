@@ -15,7 +15,7 @@ from pathlib import Path
 from django.conf import settings
 from django.utils import timezone
 
-from mailings.delivery import circuit, identity, journal, outage
+from mailings.delivery import circuit, identity, journal, outage, schema
 from mailings.delivery.claim import Claim, claim, renew, take_lease
 from mailings.delivery.clock import clock
 from mailings.delivery.compose import NotComposed
@@ -331,6 +331,9 @@ class Pump:
         if clock() >= self._look_at:
             self._look_at = clock() + _LOOK_EVERY
             self._planning = True
+            if why := schema.mismatch():
+                self.report.objection = why
+                self._drain()
             self._renew()
             suppressed = claimed_though_suppressed(self.lease)
             self._recall(lambda letter: letter.delivery_id in suppressed)

@@ -112,7 +112,8 @@ def take_reply(buffer: bytearray) -> Reply | None:
     none yet. Raises Garbled for what can't become one.
     """
     end = buffer.find(b"\n")
-    if end >= 0 and (reply := _plain(bytes(buffer[: end + 1]))) is not None:
+    # Short ones, as they are remembered (RFC 5321 4.5.3.1.5: 512 bytes at most).
+    if 0 <= end < 520 and (reply := _plain(bytes(buffer[: end + 1]))) is not None:
         del buffer[: end + 1]
         return reply
     code = 0

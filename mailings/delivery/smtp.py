@@ -24,7 +24,7 @@ from mailings.delivery.replies import (
     Phase,
     Reply,
 )
-from mailings.delivery.wire import Wire
+from mailings.delivery.wire import EARLY, Wire
 
 # What can go wrong with a host name, a socket, TLS or the peer's bytes. UnicodeError:
 # a host label that is empty or too long; ValueError covers it and certificate errors.
@@ -38,6 +38,7 @@ _ENVELOPE_TIMEOUTS = {
 # Bytes that any socket takes at once, as nothing else is on its way: then the next
 # envelope goes with them, in one packet more or less.
 _AT_ONCE = 16_000
+_SLOWEST = 20_000  # bytes a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,23 +284,30 @@ class Connection:
     async def _body(
         self, letter: Letter, following: Callable[[], Letter | None]
     ) -> Exchange:
-        handed_over = False
+        handed_over = self._is_written = False
         try:
             if self._wire.buffer:  # it would be taken for the reply to the dot
                 raise Garbled("The server replied to something that was not said.")
             if self._pipelines and letter.size <= _AT_ONCE:
+                body = b"".join(letter.blocks()) + self._envelope_of(following())
+                if self._wire.lost:  # asyncio would drop it without a word
+                    raise ConnectionError(self._wire.lost)
                 handed_over = True  # as far as anybody could tell afterwards
-                body = b"".join(letter.blocks())
-                self._wire.transport.write(body + self._envelope_of(following()))
+                self._wire.transport.write(body)
             else:
                 handed_over = await self._write(letter)
                 if handed_over and self._pipelines:
                     self._wire.transport.write(self._envelope_of(following()))
             reply = await self._wire.reply(self._timeouts["dot"])
-            if not handed_over:
-                return self._interrupted(reply)
+            if not handed_over:  # it spoke while the dot was still here
+                self._broken = True
+                if reply.code // 100 not in (4, 5):
+                    raise Garbled(EARLY)
+                return Exchange(Phase.DOT, reply)
         except _TROUBLES as error:
             self._broken = True
+            # Of a letter whose sending the server broke into, the rest may have left.
+            handed_over |= self._is_written and self._wire.has_left
             trouble = _in_words(error, self._server)
             return Exchange(Phase.DOT, trouble=trouble, handed_over=handed_over)
         if reply.code // 100 == 3 or reply.code == 421:
@@ -308,22 +316,18 @@ class Connection:
 
     async def _write(self, letter: Letter) -> bool:
         """Whether all of it has left; not, if the server began to talk before that."""
-        until = clock() + self._timeouts["body"]
-        self._wire.expect_silence()
+        # RFC 5321 4.5.3.2.5 limits each block; all of them, a rate below any line's.
+        until = clock() + self._timeouts["body"] + letter.size / _SLOWEST
+        written = 0
         for block in letter.blocks():
             if self._wire.buffer:
                 return False
             self._wire.transport.write(block)
-            if not await self._wire.flush(until - clock()):
+            written += len(block)
+            self._is_written = written > letter.size  # with the dot
+            if not await self._wire.flush(min(self._timeouts["body"], until - clock())):
                 return False
         return True
-
-    def _interrupted(self, reply: Reply) -> Exchange:
-        """The server spoke while the dot was still here: a refusal, or nonsense."""
-        self._broken = True
-        if reply.code // 100 not in (4, 5):
-            raise Garbled("The server replied before it had the message.")
-        return Exchange(Phase.DOT, reply)
 
     def _too_large(self, letter: Letter) -> str:
         """Why the server would refuse the letter for its size alone; else nothing."""

@@ -2,7 +2,9 @@
 
 import asyncio
 
-from mailings.delivery.replies import BYTES_LIMIT, Reply, take_reply
+from mailings.delivery.replies import BYTES_LIMIT, Garbled, Reply, take_reply
+
+EARLY = "The server replied before it had the message."
 
 
 class Wire(asyncio.Protocol):
@@ -13,7 +15,7 @@ class Wire(asyncio.Protocol):
         self.buffer = bytearray()
         self.lost = ""
         self._flushed = True
-        self._was_interrupted = False
+        self._wants_silence = False
         self._waiter: asyncio.Future[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -27,7 +29,10 @@ class Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data
-        self._was_interrupted |= not self._flushed
+        if self._wants_silence and not self._flushed and self.buffer[:1] not in b"45":
+            # In this very moment, as the end is still here: it is certain.
+            self.lost = EARLY
+            self.transport.abort()
         if len(self.buffer) > 2 * BYTES_LIMIT:  # nobody reads that much
             self.lost = "The server does not stop talking."
             self.transport.abort()
@@ -83,25 +88,30 @@ class Wire(asyncio.Protocol):
             if reply is not None:
                 return reply
 
-    def expect_silence(self) -> None:
-        """From now on the server has nothing to say until all has left."""
-        self._was_interrupted = False
+    @property
+    def has_left(self) -> bool:
+        """All that was written."""
+        return self._flushed
 
     async def flush(self, seconds: float) -> bool:
         """
         Waits until everything written has left this process. False: the server has
-        begun to talk before that, be it that all has left since.
+        begun to refuse it before that; anything else that it says ends the connection.
         """
-        if self._flushed:
-            return not self._was_interrupted
         until = asyncio.get_running_loop().time() + seconds
-        while not self._flushed:
-            if self.buffer:
-                return False
-            if self.lost:
-                raise ConnectionError(self.lost)
-            await self._something_happens(until)
-        return not self._was_interrupted
+        self._wants_silence = True
+        try:
+            while not self._flushed:
+                if self.lost:
+                    raise (Garbled if self.lost == EARLY else ConnectionError)(
+                        self.lost
+                    )
+                if self.buffer:
+                    return False
+                await self._something_happens(until)
+        finally:
+            self._wants_silence = False
+        return True
 
 
 def _too_late(waiter: asyncio.Future[None]) -> None:

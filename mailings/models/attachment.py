@@ -23,7 +23,7 @@ class AttachmentQuerySet(OwnedQuerySet["Attachment"]):
         """
         keys = list(self.select_for_update(of=("self",)).values_list("pk", flat=True))
         rows = Attachment.objects.filter(pk__in=keys)
-        rows.filter(runs=None).delete()
+        rows.filter(runs=None).described().delete()
         rows.update(message=None)
 
 

@@ -32,7 +32,7 @@ class Recipient:
     @cached_property
     def options(self) -> list[Client]:
         """Clients to choose from, the picked one among them."""
-        found = list(self._found[:SHOWN])
+        found = self._shown
         picked = self.picked
         return found if picked is None or picked in found else [picked, *found]
 
@@ -74,8 +74,12 @@ class Recipient:
         return containing(rows, self.search, SEARCHED) if self.search else rows
 
     @cached_property
+    def _shown(self) -> list[Client]:
+        return list(self._found[:SHOWN])
+
+    @property
     def _first(self) -> Client | None:
-        return self._found.first()  # type: ignore[no-any-return]
+        return self._shown[0] if self._shown else None
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Old code does not send from a new database, nor new code from an old one."""
 
+import sys
 from io import StringIO
 
 import pytest
@@ -7,8 +8,10 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from mailings import delivery, tasks
+from mailings.delivery import schema
 from mailings.models import Delivery
 from tests import recipes
 from tests.support.smtp_server import SmtpServer
@@ -41,6 +44,26 @@ def test_a_worker_with_old_code_sends_nothing_from_a_newer_database(
         Delivery.State.PENDING
     }
     assert "newer version" in delivery.objection(timezone.now())
+
+
+def test_a_run_in_the_middle_is_left_to_the_new_code(
+    alice: User,
+    smtp_server: SmtpServer,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys.modules["mailings.delivery.pump"], "_LOOK_EVERY", 0)
+    settings.DELIVERY = settings.DELIVERY | {"batch": 5, "connections": 1}
+    run = recipes.run(recipes.mailing(alice), pending=100)
+
+    def upgrade(report: delivery.PumpReport) -> None:
+        if report.accepted and "newer version" not in schema.mismatch():
+            migrated(to="9999_of_tomorrow")
+
+    report = delivery.pump(stop=lambda: False, on_progress=upgrade)
+    assert "newer version" in report.objection
+    assert 0 < report.accepted < 100
+    assert run.deliveries.filter(state=Delivery.State.PENDING).exists()
 
 
 def test_a_database_that_was_not_migrated_is_left_alone() -> None:
