@@ -91,6 +91,10 @@ class Progress:
 def progress(runs: Iterable[Run], now: datetime) -> list[Progress]:
     runs = list(runs)
     rates = per_minute(runs, now) if runs else {}
+    if rates:  # what is paused, held or a blocked user's does not go on
+        allowed = Run.objects.allowed_to_send().filter(pk__in=rates)
+        going = set(allowed.values_list("pk", flat=True))
+        rates = {pk: rate for pk, rate in rates.items() if pk in going}
     return [Progress(run, rates.get(run.pk, 0.0)) for run in runs]
 
 

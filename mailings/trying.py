@@ -23,7 +23,7 @@ from mailings.delivery.rates import Asked, Rates, take_turn
 from mailings.delivery.replies import Outcome, Verdict
 from mailings.delivery.server import configured_server
 from mailings.delivery.single import hand_over
-from mailings.models import Message, Suppression
+from mailings.models import Attachment, Message, Suppression
 from mailings.models.run import new_key
 from mailings.previewing import text_of
 from mailsvc.rates import rates
@@ -81,7 +81,13 @@ def send_test(
     text = _marked(message, now)
     letters = {}
     with closing(Enclosures()) as enclosures:
-        enclosed = enclosures.pieces(message.attachments.values_list("pk", flat=True))
+        try:
+            keys = message.attachments.values_list("pk", flat=True)
+            enclosed = enclosures.pieces(keys)
+        except (Attachment.DoesNotExist, OSError) as error:  # taken off meanwhile; full
+            raise NotPossible(
+                gettext("The attachments can't be read at the moment.")
+            ) from error
         for email in to:
             if email in found:
                 continue

@@ -12,11 +12,11 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from mailings import recurrence
+from mailsvc import filters
 from mailsvc.filters import containing
 
 SHOWN = 50  # rows that a picker offers at once
 AT_MOST = 400  # rows that may be picked; Django takes 1000 fields per form
-_LARGEST_KEY = 2**63 - 1
 _YEARS = range(2000, 2101)
 
 
@@ -105,5 +105,4 @@ class PickerField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
 
 def is_key(value: Any) -> bool:
     """It may be the key of a row, as somebody has sent it."""
-    text = str(value)
-    return text.isascii() and text.isdigit() and int(text[:20]) <= _LARGEST_KEY
+    return filters.is_key(str(value))

@@ -43,6 +43,17 @@ def test_a_running_row_has_a_bar_a_rate_and_the_time_that_is_left(
     assert "about 2 minutes left" in page
 
 
+def test_what_is_paused_does_not_go_on_and_has_no_time_left(
+    alice: User, alice_client: Browser
+) -> None:
+    mailing = under_way(alice, accepted=30, pending=60).mailing
+    lifecycle.pause(mailing, by=alice)
+    page = shown(alice_client)
+    assert "30 of 90" in page
+    assert "a minute" not in page
+    assert "minutes left" not in page
+
+
 def test_only_rows_that_run_are_looked_at_again(
     alice: User, alice_client: Browser
 ) -> None:
@@ -78,12 +89,12 @@ def test_others_mailings_are_not_told_of(
 
 
 @pytest.mark.parametrize("rows", [1, 3])
-def test_rows_that_run_cost_two_queries_more(
+def test_rows_that_run_cost_three_queries_more(
     alice: User, alice_client: Browser, django_assert_num_queries: Any, rows: int
 ) -> None:
     for _ in range(rows):
         under_way(alice, accepted=1, pending=1)
-    with django_assert_num_queries(5 + 4):
+    with django_assert_num_queries(5 + 5):
         shown(alice_client)
 
 
