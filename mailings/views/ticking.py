@@ -60,16 +60,16 @@ class TickedClients(View):
         if chosen is None:
             messages.warning(self.request, gettext("Choose a list first."))
             return
-        before = chosen.clients.count()
+        there = chosen.clients.filter(pk__in=[client.pk for client in self.clients])
+        count = there.count()
         if do == "add":
+            count = len(self.clients) - count
             chosen.clients.add(*self.clients)
-            count = chosen.clients.count() - before
             words = ngettext(
                 "%(count)d client was added.", "%(count)d clients were added.", count
             )
         else:
             chosen.clients.remove(*self.clients)
-            count = before - chosen.clients.count()
             words = ngettext(
                 "%(count)d client was taken off the list.",
                 "%(count)d clients were taken off the list.",
