@@ -5,7 +5,7 @@ A script maps a stage (`STAGES`) to an act. An act is one of
 
     bytes               this reply, as it stands
     USUAL               what a good server would have said
-    an Action           HANG, CLOSE, RST, Drip(...), ... or Steps(...) of several
+    an Action           HANG, DEAF, CLOSE, RST, Drip(...), ... or Steps(...) of several
     callable(context)   decides; returns an act
     list                one act per occurrence, the last one repeats
     dict                recipient -> act (None: all others); the stages rcpt to dot
@@ -80,6 +80,14 @@ class _Hang(Action):
         while await talk.reader.read(65536):
             pass
         raise Over
+
+
+class _Deaf(Action):
+    """Says nothing and reads nothing more: what the client writes stays with it."""
+
+    async def perform(self, talk: "Conversation") -> None:
+        await talk.flush()
+        await asyncio.Event().wait()  # until the server stops
 
 
 class _Close(Action):
@@ -161,6 +169,7 @@ class Within(Action):
 
 USUAL = _Usual()
 HANG = _Hang()
+DEAF = _Deaf()
 CLOSE = _Close()
 RST = _Reset()
 TAKE = _Take()
