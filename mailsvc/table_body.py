@@ -20,6 +20,8 @@ from django.utils.timezone import (  # type: ignore[attr-defined]
     template_localtime,
 )
 
+from mailsvc.table_head import attributes_of
+
 _NOT_THERE = (AttributeError, LookupError, TypeError, ValueError, ObjectDoesNotExist)
 _ARGUMENTS = ("value", "record", "column", "bound_column", "bound_row", "table")
 
@@ -97,10 +99,9 @@ def _made(column: _Column, given: dict[str, Any]) -> Any:
 
 
 def _column(bound: Any, make: Any, record: Any) -> _Column:
-    attributes = bound.attrs["td"].as_html()
     return _Column(
         bound,
-        f"<td {attributes}>" if attributes else "<td>",
+        f"<td{attributes_of(bound).td}>",
         _reader(bound, record),
         make,
         _wanted(getattr(make, "__func__", make)),

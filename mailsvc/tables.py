@@ -13,7 +13,7 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from django_tables2.data import TableListData, TableQuerysetData
 
-from mailsvc import moments, table_body
+from mailsvc import moments, table_body, table_head
 
 PAGE_SIZES = (10, 25, 50, 100)
 PAGE_SIZE = 25
@@ -78,6 +78,10 @@ class BaseTable(django_tables2.Table):  # type: ignore[misc]
         """The size of a page comes from the address: only those we offer count."""
         size = per_page if per_page in PAGE_SIZES else PAGE_SIZE
         return super().paginate(*args, per_page=size, **kwargs)
+
+    def head(self) -> SafeString:
+        """The headings, for the template."""
+        return table_head.head(self)
 
     def body(self) -> SafeString:
         """The rows, for the template."""

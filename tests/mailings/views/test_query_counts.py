@@ -11,9 +11,8 @@ from users import permissions
 from users.models import User
 from users.permissions import Level
 
-# Session and user; how the installation does; the permissions of the user and of the
-# user's groups, once a page.
-FRAME = 2 + 1 + 2
+# Session and user; how the installation does; the permissions of the user.
+FRAME = 2 + 1 + 1
 
 
 def _whole_mailing(owner: User, **values: object) -> Run:
