@@ -62,11 +62,16 @@ class OwnedQuerySet(models.QuerySet[_Row]):
     def visible_to(self, user: User) -> Self:
         if not user.is_active:
             return self.none()
+        if self.sees_all(user):
+            return self.all()
         if self.parent is not None:
             return self._of_parents("visible_to", user)
-        if self.view_all is not None and user.has_perm(self.view_all):
-            return self.all()
         return self._owned_or_shared(user, Level.VIEW)
+
+    def sees_all(self, user: User) -> bool:
+        if self.parent is not None:
+            return self._parents().sees_all(user)  # type: ignore[no-any-return]
+        return self.view_all is not None and user.has_perm(self.view_all)
 
     def changeable_by(self, user: User) -> Self:
         """Contents are changed by owner and editors alone, whatever else one may."""
@@ -96,9 +101,12 @@ class OwnedQuerySet(models.QuerySet[_Row]):
         return self.annotate(share_count=counts[0] + counts[1] + counts[2])
 
     def _of_parents(self, rule: str, user: User) -> Self:
-        field: Any = self.model._meta.get_field(str(self.parent))
-        parents = getattr(field.related_model._default_manager, rule)(user)
+        parents = getattr(self._parents(), rule)(user)
         return self.filter(**{f"{self.parent}__in": parents})
+
+    def _parents(self) -> Any:
+        field: Any = self.model._meta.get_field(str(self.parent))
+        return field.related_model._default_manager.all()
 
     def _owned_or_shared(self, user: User, level: Level) -> Self:
         if not user.is_active:
