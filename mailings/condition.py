@@ -1,11 +1,11 @@
 """
-How the installation does, in one query while somebody works, else in two: does the
-worker work, does the mail server take mail, is sending held? Every page shows it, and
-health and metrics tell it.
+How the installation does, in one query: does the worker work, does the mail server
+take mail, is sending held? Every page shows it, and health and metrics tell it.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from django.db.models import F, Value
@@ -13,6 +13,7 @@ from django.db.models import F, Value
 from mailings.delivery.identity import PATIENCE
 from mailings.delivery.server import configured_server
 from mailings.models import Canary, Circuit, Host, Installation
+from mailsvc.statements import Parameter, Statement
 
 # The canary sings each minute.
 ALIVE_WITHIN = timedelta(seconds=150)
@@ -52,22 +53,28 @@ class Condition:
         return not (self.is_worker_missed or self.circuit or self.held)
 
 
-def condition(now: datetime) -> Condition:
-    server = str(configured_server())
-    signs = _as_signs(
+def _as_signs(rows: Any, kind: str, since: F, words: F | Value) -> Any:
+    named = rows.order_by().annotate(sign=Value(kind), since=since, words=words)
+    return named.values_list("sign", "since", "words")
+
+
+_signs = Statement(
+    lambda: _as_signs(
         Canary.objects.filter(acknowledged_at__isnull=False),
         "worker",
         F("acknowledged_at"),
         Value(""),
     ).union(
         _as_signs(
-            Circuit.objects.filter(server=server, state=Circuit.State.OPEN),
+            Circuit.objects.filter(
+                server=Parameter("server"), state=Circuit.State.OPEN
+            ),
             "circuit",
             F("opened_at"),
             F("reason"),
         ),
         _as_signs(
-            Host.objects.filter(beat_at__gt=now - PATIENCE),
+            Host.objects.filter(beat_at__gt=Parameter("beat_after")),
             "host",
             F("beat_at"),
             F("name"),
@@ -78,16 +85,19 @@ def condition(now: datetime) -> Condition:
             F("held_at"),
             F("held_by_host"),
         ),
+        _as_signs(
+            Host.objects.left_waiting(Parameter("beat_after")),
+            "elsewhere",
+            F("arrived_at"),
+            F("name"),
+        ),
         all=True,
     )
-    found = {kind: Sign(since, words) for kind, since, words in signs}
-    if "host" not in found:  # else nobody can have been left to wait
-        waiting = Host.objects.left_waiting(now - PATIENCE).first()
-        if waiting is not None:
-            found["elsewhere"] = Sign(waiting.arrived_at, waiting.name)
-    return Condition(now, server, **found)
+)
 
 
-def _as_signs(rows: Any, kind: str, since: F, words: F | Value) -> Any:
-    named = rows.order_by().annotate(sign=Value(kind), since=since, words=words)
-    return named.values_list("sign", "since", "words")
+def condition(now: datetime) -> Condition:
+    server = str(configured_server())
+    signs = _signs.rows(server=server, beat_after=now - PATIENCE)
+    signs.sort(key=itemgetter(1))  # of several hosts the latest is told
+    return Condition(now, server, **{kind: Sign(*sign) for kind, *sign in signs})

@@ -39,6 +39,11 @@ def clean(markup: str) -> str:
     )
 
 
+def has_far_pictures(markup: str) -> bool:
+    """Whether a picture in it lies on a host. `markup` is clean."""
+    return re.search(r"<img [^>]*src=.https?:", markup) is not None
+
+
 def text_of(markup: str) -> str:
     """What a reader without HTML should read: paragraphs, and links in brackets."""
     reader = _TextReader()

@@ -65,7 +65,8 @@ def _ahead(mailing: Mailing, now: datetime) -> Iterator[datetime]:
 
 def _begins_at_once(mailing: Mailing, now: datetime) -> bool:
     if mailing._state.adding:
-        return mailing.is_window_open(now)
+        first = mailing.next_occurrence(None)
+        return first is not None and first <= now < mailing.end_at
     return delivery.due_occurrence(mailing, now) is not None
 
 

@@ -24,6 +24,7 @@ class Periodicity(TextChoices):
     DAILY = "daily", _("Daily")
     WEEKLY = "weekly", _("Weekly")
     MONTHLY = "monthly", _("Monthly")
+    MONTH_END = "month_end", _("Monthly, on the last day")
 
 
 # A missed occurrence that is older than this is recorded as missed, not made up for.
@@ -31,6 +32,7 @@ CATCH_UP_LIMITS = {
     Periodicity.DAILY: timedelta(hours=12),
     Periodicity.WEEKLY: timedelta(days=2),
     Periodicity.MONTHLY: timedelta(days=3),
+    Periodicity.MONTH_END: timedelta(days=3),
 }
 
 
@@ -45,11 +47,15 @@ def occurrences(
     """
     Yields the occurrences in UTC, in order.
 
-    `anchor` is the first one; `after` and `until` (both aware, both exclusive) bound
-    what is yielded. Without `until` a repeating series does not end.
+    `anchor` is the first one; of the last days of months, the first is that of the
+    anchor's month, at the anchor's time. `after` and `until` (both aware, both
+    exclusive) bound what is yielded. Without `until` a repeating series does not end.
     """
     anchor = anchor.astimezone(UTC)
     wall = anchor.astimezone(zone).replace(tzinfo=None)
+    if periodicity is Periodicity.MONTH_END:
+        wall += relativedelta(day=31)  # as many days as the month has
+        anchor = max(anchor, instant(wall, zone))
     first = _first_index(wall, periodicity, after and after.astimezone(zone))
     indices = iter([0]) if periodicity is Periodicity.ONCE else count(first)
     for n in indices:
@@ -95,6 +101,8 @@ def _transition(low: datetime, high: datetime, zone: tzinfo) -> datetime:
 def _step(periodicity: Periodicity, n: int) -> timedelta | relativedelta:
     if periodicity is Periodicity.MONTHLY:
         return relativedelta(months=n)
+    if periodicity is Periodicity.MONTH_END:
+        return relativedelta(months=n, day=31)
     return timedelta(days=n * (7 if periodicity is Periodicity.WEEKLY else 1))
 
 
@@ -105,7 +113,8 @@ def _first_index(
     if after is None:
         return 0
     days = (after.replace(tzinfo=None) - wall).days
-    length = {Periodicity.WEEKLY: 7, Periodicity.MONTHLY: 31}.get(periodicity, 1)
+    lengths = {"weekly": 7, "monthly": 31, "month_end": 31}
+    length = lengths.get(periodicity, 1)
     return max(0, days // length - 1)
 
 

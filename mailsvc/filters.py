@@ -70,16 +70,13 @@ class BaseFilter(django_filters.FilterSet):  # type: ignore[misc]
         The visible fields as HTML.
 
         It is made once for each question: fields are the dearest part of a page after
-        the table. What may differ from reader to reader, lists of rows and complaints,
-        is made each time.
+        the table. A list of rows, which differs from reader to reader, is a part of
+        the question; complaints are made each time.
         """
         shown = self.form.visible_fields()
-        values = tuple((field.html_name, repr(field.value())) for field in shown)
-        if self.form.errors or any(
-            isinstance(field.field, ModelChoiceField) for field in shown
-        ):
+        if self.form.errors:
             return _rendered(shown)
-        key = (type(self), get_language(), values)
+        key = (type(self), get_language(), tuple(_what_it_shows(one) for one in shown))
         made = _made.get(key)
         if made is None:
             made = _rendered(shown)
@@ -87,6 +84,17 @@ class BaseFilter(django_filters.FilterSet):  # type: ignore[misc]
                 _made.clear()
             _made[key] = made
         return made
+
+
+def _what_it_shows(shown: "BoundField") -> tuple[object, ...]:
+    rows: tuple[tuple[str, str], ...] = ()
+    if isinstance(shown.field, ModelChoiceField):
+        widget: Any = shown.field.widget
+        widget.choices = list(
+            iter(widget.choices)
+        )  # a list alone would count them first
+        rows = tuple((str(key), str(label)) for key, label in widget.choices)
+    return shown.html_name, repr(shown.value()), rows
 
 
 _MOST = 200

@@ -20,22 +20,22 @@ from django.utils.timezone import (  # type: ignore[attr-defined]
     template_localtime,
 )
 
+from mailsvc.table_head import attributes_of
+
 _NOT_THERE = (AttributeError, LookupError, TypeError, ValueError, ObjectDoesNotExist)
 _ARGUMENTS = ("value", "record", "column", "bound_column", "bound_row", "table")
 
 
 class _Column(NamedTuple):
     """
-    `read` takes the value off a record, `make` makes of it what goes into a cell;
-    `address` says where the cell links to, `default` what stands for nothing.
+    `read` takes the value off a record, `make` makes of value and row what goes into a
+    cell; `address` says where the cell links to, `default` what stands for nothing.
     """
 
-    bound: Any
     begin: str
     read: Callable[[Any], Any]
-    make: Callable[..., Any]
-    wanted: tuple[str, ...]
-    address: Callable[[dict[str, Any]], str | None] | None
+    make: Callable[[Any, Any], Any]
+    address: Callable[[Any, Any], str | None] | None
     default: Any
     empty: Any
 
@@ -47,10 +47,8 @@ def body(table: Any) -> SafeString:
         return SafeString("")
     # Column by column: a processor repeats itself several times as fast.
     columns = [
-        [_shown_cell(column, row, table) for row in rows]
-        for column in (
-            _column(each, each.render, rows[0].record) for each in table.columns
-        )
+        _cells(_column(each, each.render, rows[0].record, table), rows)
+        for each in table.columns
     ]
     lines = (f"<tr>{''.join(cells)}</tr>" for cells in zip(*columns, strict=True))
     return mark_safe("".join(lines))  # noqa: S308 - every cell is escaped
@@ -64,60 +62,70 @@ def values(table: Any) -> Iterator[list[Any]]:
     yield [str(each.header) for each in bound]
     columns: list[_Column] = []
     for row in table.rows:
-        columns = columns or [_column(each, each.value, row.record) for each in bound]
-        yield [_value(column, row, table) for column in columns]
+        columns = columns or [
+            _column(each, each.value, row.record, table) for each in bound
+        ]
+        yield [_value(column, row) for column in columns]
 
 
-def _value(column: _Column, row: Any, table: Any) -> Any:
+def _value(column: _Column, row: Any) -> Any:
     value = column.read(row.record)
-    if value in column.empty:
-        return None
-    return _made(column, _given(column, value, row, table))
+    return None if value in column.empty else column.make(value, row)
 
 
-def _shown_cell(column: _Column, row: Any, table: Any) -> str:
-    value = column.read(row.record)
-    if value in column.empty:
-        return f"{column.begin}{column.default}</td>"
-    given = _given(column, value, row, table)
-    content = _shown(_made(column, given))
-    address = column.address and column.address(given)
-    if address is None:
-        return f"{column.begin}{content}</td>"
-    return f'{column.begin}<a href="{conditional_escape(address)}">{content}</a></td>'
+def _cells(column: _Column, rows: list[Any]) -> list[str]:
+    begin, read, make, address, default, empty = column
+    cells = []
+    for row in rows:
+        value = read(row.record)
+        if value in empty:
+            cells.append(f"{begin}{default}</td>")
+            continue
+        content = _shown(make(value, row))
+        to = address(value, row) if address else None
+        if to is not None:
+            content = f'<a href="{conditional_escape(to)}">{content}</a>'
+        cells.append(f"{begin}{content}</td>")
+    return cells
 
 
-def _given(column: _Column, value: Any, row: Any, table: Any) -> dict[str, Any]:
-    possible = (value, row.record, column.bound.column, column.bound, row, table)
-    return dict(zip(_ARGUMENTS, possible, strict=True))
-
-
-def _made(column: _Column, given: dict[str, Any]) -> Any:
-    return column.make(**{name: given[name] for name in column.wanted})
-
-
-def _column(bound: Any, make: Any, record: Any) -> _Column:
-    attributes = bound.attrs["td"].as_html()
+def _column(bound: Any, make: Any, record: Any, table: Any) -> _Column:
     return _Column(
-        bound,
-        f"<td {attributes}>" if attributes else "<td>",
+        f"<td{attributes_of(bound).td}>",
         _reader(bound, record),
-        make,
-        _wanted(getattr(make, "__func__", make)),
-        _address(bound.link),
+        _called(make, bound, table),
+        _address(bound, table),
         _shown(bound.default),
         bound.column.empty_values,
     )
 
 
-def _address(link: Any) -> Callable[[dict[str, Any]], str | None] | None:
+def _called(
+    function: Callable[..., Any], bound: Any, table: Any
+) -> Callable[[Any, Any], Any]:
+    """Gives the function those of the arguments of a cell that it takes."""
+    wanted = _wanted(getattr(function, "__func__", function))
+    if wanted == ("value",):
+        return lambda value, row: function(value=value)
+    if wanted == ("record",):
+        return lambda value, row: function(record=row.record)
+    if wanted == ("value", "record"):
+        return lambda value, row: function(value=value, record=row.record)
+
+    def call(value: Any, row: Any) -> Any:
+        possible = (value, row.record, bound.column, bound, row, table)
+        given = dict(zip(_ARGUMENTS, possible, strict=True))
+        return function(**{name: given[name] for name in wanted})
+
+    return call
+
+
+def _address(bound: Any, table: Any) -> Callable[[Any, Any], str | None] | None:
     """Whither the package's link leads; it has no attributes of its own with us."""
+    link = bound.link
     if link is None:
         return None
-    if link.url is None:
-        return lambda given: link.compose_url(**given)
-    wanted = _wanted(link.url)
-    return lambda given: link.url(**{name: given[name] for name in wanted})
+    return _called(link.compose_url if link.url is None else link.url, bound, table)
 
 
 def _reader(bound: Any, record: Any) -> Callable[[Any], Any]:

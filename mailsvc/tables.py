@@ -11,9 +11,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django_tables2.data import TableListData, TableQuerysetData
+from django_tables2.data import TableData, TableListData, TableQuerysetData
 
-from mailsvc import moments, table_body
+from mailsvc import moments, table_body, table_head
 
 PAGE_SIZES = (10, 25, 50, 100)
 PAGE_SIZE = 25
@@ -30,7 +30,23 @@ class _OrderedRows(TableQuerysetData):  # type: ignore[misc]
             self.data = self.data.order_by(*chosen, "pk")
 
 
-class _FirstRows(_OrderedRows):
+class _LateRows(_OrderedRows):
+    """Joined and annotated once those of a page are chosen."""
+
+    def __init__(self, data: "QuerySet[Any]", count: int | None = None) -> None:
+        super().__init__(data)
+        self._known = count
+
+    def __len__(self) -> int:
+        return super().__len__() if self._known is None else self._known
+
+    def __getitem__(self, key: Any) -> Any:
+        if not isinstance(key, slice):
+            return self.data[key]
+        return self.data.filter(pk__in=self.data.values("pk")[key])
+
+
+class _FirstRows(_LateRows):
     """As many as `BoundedTable.MOST`: more are neither counted nor shown."""
 
     @cached_property
@@ -45,12 +61,6 @@ class _FirstRows(_OrderedRows):
     def __len__(self) -> int:
         return min(self._counted, BoundedTable.MOST)
 
-    def __getitem__(self, key: Any) -> Any:
-        """The rows of a page: joined and annotated once they are chosen."""
-        if not isinstance(key, slice):
-            return self.data[key]
-        return self.data.filter(pk__in=self.data.values("pk")[key])
-
 
 class _ListedRows(TableListData):  # type: ignore[misc]
     """Rows of a list: the headings still are the model's words."""
@@ -61,6 +71,8 @@ class _ListedRows(TableListData):  # type: ignore[misc]
 
 
 def _rows(data: Any) -> Any:
+    if isinstance(data, TableData):
+        return data
     if isinstance(data, QuerySet):
         return _OrderedRows(data)
     return _ListedRows(data) if isinstance(data, list) else data
@@ -79,6 +91,10 @@ class BaseTable(django_tables2.Table):  # type: ignore[misc]
         size = per_page if per_page in PAGE_SIZES else PAGE_SIZE
         return super().paginate(*args, per_page=size, **kwargs)
 
+    def head(self) -> SafeString:
+        """The headings, for the template."""
+        return table_head.head(self)
+
     def body(self) -> SafeString:
         """The rows, for the template."""
         return table_body.body(self)
@@ -86,6 +102,18 @@ class BaseTable(django_tables2.Table):  # type: ignore[misc]
     def as_values(self) -> Iterator[list[Any]]:
         """The headings and all rows, for a file."""
         return table_body.values(self)
+
+
+class LateTable(BaseTable):
+    """
+    Of rows that are dear to join and annotate: only those of a page are. `count` is how
+    many there are, if somebody has counted them.
+    """
+
+    def __init__(self, data: Any, *, count: int | None = None, **kwargs: Any) -> None:
+        if isinstance(data, QuerySet):
+            data = _LateRows(data, count)
+        super().__init__(data, **kwargs)
 
 
 class BoundedTable(BaseTable):

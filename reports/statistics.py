@@ -6,16 +6,18 @@ statistics of `mailings.models.statistics`, never the attempts.
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from typing import Any
+from datetime import UTC, date, datetime, tzinfo
+from functools import cache
+from typing import Any, NamedTuple, Self
 
-from django.db.models import F, Max, Min, QuerySet, Sum
+from django.db.models import F, Max, Min, Sum
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 from django.utils.http import urlencode
 
-from mailings.models import Attempt, Delivery, EndCount, PeriodCount, ReplyCount, Run
+from mailings.models import Attempt, Delivery, EndCount, PeriodCount, ReplyCount
 from mailings.models.statistics import PERIOD
+from mailsvc.statements import Parameter, Statement
 from reports.reasons import Reason, of_reply
 
 OUTCOMES = ("accepted", "refused", "deferred", "unknown")
@@ -59,41 +61,73 @@ class Span:
         return round(60 * self.attempts / seconds, 1) if seconds >= 1 else None
 
 
-def replies(runs: "QuerySet[Run]") -> tuple[list[ReplyRow], Span | None]:
+class Of(NamedTuple):
+    """What the statistics are of: one run, or all runs of a mailing."""
+
+    path: str  # from a row of the statistics
+    pk: int
+
+    @classmethod
+    def run(cls, pk: int) -> Self:
+        return cls("run", pk)
+
+    @classmethod
+    def mailing(cls, pk: int) -> Self:
+        return cls("run__mailing", pk)
+
+
+def replies(of: Of) -> tuple[list[ReplyRow], Span | None]:
     """
     The answers that were no success, the most frequent first; and from when to when
     there were answers at all.
     """
-    rows = list(
-        ReplyCount.objects.filter(run__in=runs)
-        .order_by()
-        .values("outcome", "code", "enhanced_code")
-        # One row whatever was asked: only what was not composed has a phase of its own.
-        .annotate(
-            sum=Sum("attempts"),
-            first=Min("first_at"),
-            last=Max("last_at"),
-            where=Min("phase"),
-        )
-        .order_by("-sum", "outcome", "code", "enhanced_code")
-    )
-    failures = [row for row in rows if row["outcome"] != Attempt.Outcome.ACCEPTED]
+    rows = list(map(_Replies._make, _replies(of.path).rows(pk=of.pk)))
+    failures = [row for row in rows if row.outcome != Attempt.Outcome.ACCEPTED]
     return [_reply_row(row) for row in failures[:SHOWN]], _span(rows)
 
 
-def _reply_row(row: dict[str, Any]) -> ReplyRow:
-    outcome, code, enhanced = row["outcome"], row["code"], row["enhanced_code"]
-    reason = of_reply(outcome, row["where"], code, enhanced)
-    return ReplyRow(outcome, code, enhanced, row["sum"], row["last"], reason)
+class _Replies(NamedTuple):
+    outcome: str
+    code: int
+    enhanced_code: str
+    n: int
+    first: datetime
+    last: datetime
+    where: str
 
 
-def _span(rows: list[dict[str, Any]]) -> Span | None:
+@cache
+def _replies(path: str) -> Statement:
+    return Statement(
+        lambda: (
+            ReplyCount.objects.filter(**{path: Parameter("pk")})
+            .order_by()
+            .values("outcome", "code", "enhanced_code")
+            # One row each: only what was not composed has a phase of its own.
+            .annotate(
+                n=Sum("attempts"),
+                first=Min("first_at"),
+                last=Max("last_at"),
+                where=Min("phase"),
+            )
+            .order_by("-n", "outcome", "code", "enhanced_code")
+            .values_list(*_Replies._fields)
+        )
+    )
+
+
+def _reply_row(row: _Replies) -> ReplyRow:
+    reason = of_reply(row.outcome, row.where, row.code, row.enhanced_code)
+    return ReplyRow(row.outcome, row.code, row.enhanced_code, row.n, row.last, reason)
+
+
+def _span(rows: list[_Replies]) -> Span | None:
     if not rows:
         return None
     return Span(
-        min(row["first"] for row in rows),
-        max(row["last"] for row in rows),
-        sum(row["sum"] for row in rows),
+        min(row.first for row in rows),
+        max(row.last for row in rows),
+        sum(row.n for row in rows),
     )
 
 
@@ -111,40 +145,67 @@ class EndRow:
         return urlencode({"state": self.state, "reason": self.reason})
 
 
-def ends(runs: "QuerySet[Run]") -> list[EndRow]:
+def ends(of: Of) -> list[EndRow]:
     """Without the unknown and the given up: they are among the replies."""
-    rows = (
-        EndCount.objects.filter(run__in=runs, deliveries__gt=0)
-        .exclude(state__in=(Delivery.State.UNKNOWN, Delivery.State.REFUSED))
-        .order_by()
-        .values_list("state", "reason")
-        .annotate(sum=Sum("deliveries"))
-        .order_by("-sum", "state", "reason")
-    )
     return [
         EndRow(Delivery.State(state), Delivery.Reason(reason), n)
-        for state, reason, n in rows
+        for state, reason, n in _ends(of.path).rows(pk=of.pk)
     ]
 
 
-def by_day(runs: "QuerySet[Run]") -> dict[date, dict[str, int]]:
+@cache
+def _ends(path: str) -> Statement:
+    return Statement(
+        lambda: (
+            EndCount.objects.filter(**{path: Parameter("pk")}, deliveries__gt=0)
+            .exclude(state__in=(Delivery.State.UNKNOWN, Delivery.State.REFUSED))
+            .order_by()
+            .values_list("state", "reason")
+            .annotate(sum=Sum("deliveries"))
+            .order_by("-sum", "state", "reason")
+        )
+    )
+
+
+def by_day(of: Of) -> dict[date, dict[str, int]]:
     """Attempts by their outcome, per day on the reader's clock, oldest first."""
-    return _by(runs, TruncDate("period", tzinfo=timezone.get_current_timezone()))
+    return _by(_days(of.path, timezone.get_current_timezone()), of)
 
 
-def by_period(runs: "QuerySet[Run]") -> dict[datetime, dict[str, int]]:
+def by_period(of: Of) -> dict[datetime, dict[str, int]]:
     """The same per quarter of an hour."""
     found: dict[datetime, Counter[str]] = defaultdict(Counter)
-    for period, row in _by(runs, F("period")).items():
+    for period, row in _by(_periods(of.path), of).items():
         # Where clocks are set back, two periods are the same on them.
         found[timezone.localtime(period)].update(row)
     return {when: dict(row) for when, row in found.items()}
 
 
-def _by(runs: "QuerySet[Run]", place: Any) -> dict[Any, dict[str, int]]:
+def _by(statement: Statement, of: Of) -> dict[Any, dict[str, int]]:
+    rows = statement.rows(pk=of.pk)
+    return {place: dict(zip(OUTCOMES, sums, strict=True)) for place, *sums in rows}
+
+
+@cache
+def _days(path: str, zone: tzinfo) -> Statement:
+    """There are as many as zones."""
+    return _counted(path, TruncDate("period", tzinfo=zone))
+
+
+@cache
+def _periods(path: str) -> Statement:
+    return _counted(path, F("period"))
+
+
+def _counted(path: str, place: Any) -> Statement:
     sums = {f"sum_{name}": Sum(name) for name in OUTCOMES}
-    rows = PeriodCount.objects.filter(run__in=runs).order_by().values(place=place)
-    return {
-        row["place"]: {name: row[f"sum_{name}"] for name in OUTCOMES}
-        for row in rows.annotate(**sums).order_by("place")
-    }
+    return Statement(
+        lambda: (
+            PeriodCount.objects.filter(**{path: Parameter("pk")})
+            .order_by()
+            .values(place=place)
+            .annotate(**sums)
+            .order_by("place")
+            .values_list("place", *sums)
+        )
+    )

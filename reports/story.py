@@ -25,6 +25,18 @@ _AFTER_SUPPRESSION = {
     *(_State.PENDING, _State.DEFERRED, _State.REFUSED, _State.SUPPRESSED),
 }
 
+# The columns that a story is made of: there are a hundred others.
+_TOLD = (
+    *("run", "client", "email", "full_name", "state", "reason", "due_at"),
+    *("run__scheduled_for", "run__closes_at", "run__mailing"),
+    *(
+        f"run__mailing__{name}"
+        for name in ("owner", "title", "deleted_at", "paused_at", "pause_reason")
+    ),
+    *("run__mailing__held_at", "run__mailing__hold_reason"),
+    "run__mailing__owner__is_active",
+)
+
 
 @dataclass(frozen=True)
 class Chapter:
@@ -46,16 +58,14 @@ def deliveries_to(email: str, user: User) -> "QuerySet[Delivery]":
     rows = visible.filter(address=email.strip().lower())
     changeable = Mailing.objects.changeable_by(user).filter(pk=OuterRef("run__mailing"))
     rows = rows.annotate(may_change=Exists(changeable))
-    return rows.select_related("run__mailing__owner", "run__mailing__held_by").order_by(
-        "-pk"
-    )
+    return rows.select_related("run__mailing__owner").only(*_TOLD).order_by("-pk")
 
 
 def suppressions_of(email: str, user: User) -> list[Suppression]:
     """What stands against the address, by owner, as far as the user may see."""
     visible = Suppression.objects.visible_to(user).with_rights(user)
     rows = visible.filter(email=email.strip().lower())
-    return list(rows.select_related("owner", "by"))
+    return list(rows.select_related("by"))
 
 
 def chapters(

@@ -7,6 +7,7 @@ Ownership is a foreign key; django-guardian only keeps what was shared.
 """
 
 from enum import StrEnum
+from functools import cache
 from typing import Any, Self, TypeVar
 
 from django.apps import apps
@@ -21,6 +22,7 @@ from guardian.shortcuts import (
     remove_perm,
 )
 
+from mailsvc.statements import Parameter, Statement
 from users import audit
 from users.models import AuditEntry, User
 
@@ -60,11 +62,16 @@ class OwnedQuerySet(models.QuerySet[_Row]):
     def visible_to(self, user: User) -> Self:
         if not user.is_active:
             return self.none()
+        if self.sees_all(user):
+            return self.all()
         if self.parent is not None:
             return self._of_parents("visible_to", user)
-        if self.view_all is not None and user.has_perm(self.view_all):
-            return self.all()
         return self._owned_or_shared(user, Level.VIEW)
+
+    def sees_all(self, user: User) -> bool:
+        if self.parent is not None:
+            return self._parents().sees_all(user)  # type: ignore[no-any-return]
+        return self.view_all is not None and user.has_perm(self.view_all)
 
     def changeable_by(self, user: User) -> Self:
         """Contents are changed by owner and editors alone, whatever else one may."""
@@ -94,9 +101,12 @@ class OwnedQuerySet(models.QuerySet[_Row]):
         return self.annotate(share_count=counts[0] + counts[1] + counts[2])
 
     def _of_parents(self, rule: str, user: User) -> Self:
-        field: Any = self.model._meta.get_field(str(self.parent))
-        parents = getattr(field.related_model._default_manager, rule)(user)
+        parents = getattr(self._parents(), rule)(user)
         return self.filter(**{f"{self.parent}__in": parents})
+
+    def _parents(self) -> Any:
+        field: Any = self.model._meta.get_field(str(self.parent))
+        return field.related_model._default_manager.all()
 
     def _owned_or_shared(self, user: User, level: Level) -> Self:
         if not user.is_active:
@@ -109,30 +119,41 @@ class OwnedQuerySet(models.QuerySet[_Row]):
 
 def shared_with(user: User, model: type[models.Model]) -> list[int]:
     """The keys of what others have shared with the user, in order."""
-    to_user, to_group = _shared_rows(user, model, Level.VIEW)
-    keys = to_user.values_list("content_object").union(
-        to_group.values_list("content_object")
-    )
+    keys = _keys_shared(model, Level.VIEW).rows(user=user.pk)
     return sorted(key for (key,) in keys)
 
 
-def _shared_with(user: User, model: type[models.Model], level: Level) -> Q:
-    """By two sub-queries: guardian's own function asks more than it needs to."""
-    to_user, to_group = _shared_rows(user, model, level)
-    return Q(pk__in=to_user.values("content_object")) | Q(
-        pk__in=to_group.values("content_object")
-    )
+class _Shared(models.Expression):
+    """What was shared with a user, as a sub-query: every list asks for it."""
+
+    def __init__(self, model: type[models.Model], level: Level, user_id: int) -> None:
+        super().__init__(output_field=models.BigAutoField())
+        self.statement, self.user_id = _keys_shared(model, level), user_id
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        sql, values = self.statement.sql(user=self.user_id)
+        return f"({sql})", values
 
 
-def _shared_rows(
-    user: User, model: type[models.Model], level: Level
-) -> tuple["models.QuerySet[Any]", "models.QuerySet[Any]"]:
+@cache
+def _keys_shared(model: type[models.Model], level: Level) -> Statement:
+    """
+    The keys of what is shared with a `user`, directly or with one of their groups:
+    guardian's own function asks more than it needs to.
+    """
     levels = [Level.CHANGE] if level is Level.CHANGE else list(Level)
     codenames = [f"{each}_{model._meta.model_name}" for each in levels]
-    rows = {"permission__codename__in": codenames}
-    to_user = _shares(model, "User").filter(**rows, user=user)
-    to_group = _shares(model, "Group").filter(**rows, group__user=user)
-    return to_user, to_group
+
+    def keys(holder: str, path: str) -> "QuerySet[Any, Any]":
+        rows = _shares(model, holder).filter(**{path: Parameter("user")})
+        named = rows.filter(permission__codename__in=codenames)
+        return named.order_by().values_list("content_object")
+
+    return Statement(lambda: keys("User", "user").union(keys("Group", "group__user")))
+
+
+def _shared_with(user: User, model: type[models.Model], level: Level) -> Q:
+    return Q(pk__in=_Shared(model, level, user.pk))
 
 
 def _shares(model: type[models.Model], holder: str) -> "models.QuerySet[Any]":

@@ -6,13 +6,15 @@ takes longer than the database does. `__among` is `__in` without that.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from django.db import connection, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.sql.compiler import SQLCompiler
+
+from mailsvc.statements import Parameter
 
 _Sql = tuple[str, list[Any]]
 
@@ -31,12 +33,19 @@ class Among(models.Lookup):
         field, parameters = self.process_lhs(compiler, connection)
         kind = self.lhs.output_field.cast_db_type(connection)
         # A constant for the planner, which a subquery would not be.
-        return f"{field} = ANY(%s::{kind}[])", [*parameters, _array(self.rhs)]
+        return f"{field} = ANY(%s::{kind}[])", [*parameters, self._keys(_array)]
 
     def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> _Sql:
         field, parameters = self.process_lhs(compiler, connection)
         each = "SELECT value FROM json_each(%s)"
-        return f"{field} IN ({each})", [*parameters, json.dumps(list(self.rhs))]
+        return f"{field} IN ({each})", [
+            *parameters,
+            self._keys(lambda keys: json.dumps(list(keys))),
+        ]
+
+    def _keys(self, written: Callable[[Any], str]) -> Any:
+        """In a `Statement` they come later."""
+        return self.rhs if isinstance(self.rhs, Parameter) else written(self.rhs)
 
 
 def _array(values: Iterable[int | str]) -> str:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
@@ -130,7 +130,21 @@ class Delivery(models.Model):
                 condition=Q(lease__isnull=False),
             ),
             # A recipient is looked for by address even when the client is gone.
-            models.Index(Lower("email"), name="delivery_by_address"),
+            models.Index(Lower("email"), F("id").desc(), name="delivery_by_address"),
+            # What people look for, and little: most of a run is accepted.
+            models.Index(
+                fields=["run", "state", "id"],
+                name="delivery_not_accepted",
+                condition=Q(
+                    state__in=[
+                        "refused",
+                        "unknown",
+                        "expired",
+                        "suppressed",
+                        "cancelled",
+                    ]
+                ),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -7,6 +7,8 @@ from django.db import models
 from django.db.models import Exists, Q, Subquery
 from django.utils.translation import gettext_lazy as _
 
+from mailsvc.statements import Parameter
+
 
 def new_key() -> str:
     return secrets.token_hex(16)
@@ -44,7 +46,7 @@ class HostQuerySet(models.QuerySet["Host"]):
     def admitted(self) -> "HostQuerySet":
         return self.filter(admitted_at__isnull=False)
 
-    def left_waiting(self, since: datetime) -> "HostQuerySet":
+    def left_waiting(self, since: "datetime | Parameter") -> "HostQuerySet":
         """Not admitted, and no other was seen at work since they came, nor `since`."""
         everybody = Host.objects.order_by().values("installation")
         beats = everybody.annotate(total=models.Sum("beats")).values("total")

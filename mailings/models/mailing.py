@@ -164,7 +164,7 @@ class Mailing(models.Model):
                 name="mailing_status_is_known",
             ),
             models.CheckConstraint(
-                condition=Q(periodicity__in=["once", "daily", "weekly", "monthly"]),
+                condition=Q(periodicity__in=recurrence.Periodicity.values),
                 name="mailing_periodicity_is_known",
             ),
             models.CheckConstraint(

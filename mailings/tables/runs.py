@@ -15,6 +15,7 @@ from mailings.outbox import Mail
 from mailings.tables.columns import BadgesColumn
 from mailsvc.tables import (
     BaseTable,
+    LateTable,
     NumberColumn,
     TimeColumn,
 )
@@ -55,7 +56,7 @@ class AllRunsTable(RunTable):
         sequence = ("scheduled_for", "mailing", "...")
 
 
-class DeliveryTable(BaseTable):
+class DeliveryTable(LateTable):
     full_name = tables.Column(linkify=("mailings:delivery-detail", [tables.A("pk")]))
     state = BadgesColumn()
     attempt_count = NumberColumn()

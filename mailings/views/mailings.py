@@ -86,7 +86,8 @@ def _seconds_to_next_look(
         return 2
     if not mailing.is_live:
         return None
-    expected = [*upcoming[:1], *([] if runs else [mailing.start_at])]
+    first = None if runs else mailing.next_occurrence(None)
+    expected = [*upcoming[:1], *([first] if first else [])]
     soon = any(moment - now < _SOON for moment in expected)
     return 2 if soon else 30
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from mailings.delivery.compose import NotComposed
 from mailings.forms.fields import SHOWN, is_key
+from mailings.html import has_far_pictures
 from mailings.models import Client, Message, Suppression
 from mailings.previewing import Reading, preview, unknown_placeholders
 from mailsvc.filters import containing
@@ -92,6 +93,10 @@ class Preview:
     is_narrow: bool
     read: Reading | None = None
     trouble: str = ""  # why there is nothing to read
+
+    @property
+    def has_far_pictures(self) -> bool:
+        return self.read is not None and has_far_pictures(self.read.html)
 
     @property
     def unknown(self) -> list[str]:

@@ -55,6 +55,16 @@ class RunDetailPage(Visible, TablePage):
     def get_queryset(self) -> "QuerySet[Any]":
         return Delivery.objects.filter(run=self.run).with_last_reply()
 
+    def get_table_kwargs(self) -> dict[str, Any]:
+        """The books have counted them, unless more is asked for than a state."""
+        data = self.filterset.data
+        asked = {name: data[name] for name in self.filterset.filters if data.get(name)}
+        if not asked:
+            return {"count": self.run.planned}
+        if asked.keys() == {"state"} and asked["state"] in STATES:
+            return {"count": self.run.ledger()[asked["state"]]}
+        return {}
+
     def export_version(self) -> object | None:
         return self.run.version()
 

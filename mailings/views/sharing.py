@@ -61,7 +61,10 @@ class SharePage(_Shared, SingleObjectMixin, FormView):  # type: ignore[type-arg]
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         take_back = reverse(f"mailings:{self.of}-unshare", args=[self.object.pk])
         return super().get_context_data(
-            shares=shares_of(self.object), take_back=take_back, **kwargs
+            shares=shares_of(self.object),
+            take_back=take_back,
+            is_mailing=self.model is Mailing,
+            **kwargs,
         )
 
     def form_valid(self, form: ShareForm) -> HttpResponse:

@@ -26,7 +26,7 @@ class AllMailingsPage(Permitted, TablePage):
 
     def get_queryset(self) -> "QuerySet[Any]":
         mailings = Mailing.objects.visible_to(self.user).existing()
-        return ledger.with_totals(mailings.select_related("owner", "message"))
+        return ledger.with_totals(mailings.select_related("owner"))
 
 
 class _HoldingPage:

@@ -89,11 +89,19 @@ class _Attempts(_Details):
         return rows
 
 
+# The columns of the tables and files: a delivery and a run have dozens.
+_SHOWN = (
+    *("started_at", "outcome", "phase", "code", "enhanced_code", "reply", "number"),
+    *("duration_ms", "run_id", "delivery__email", "delivery__full_name"),
+)
+
+
 class RunAttempts(_OfRun, _Attempts):
     table_class = AttemptLogTable
 
     def get_queryset(self) -> "QuerySet[Attempt]":
-        return Attempt.objects.filter(run=self.run).select_related("delivery")
+        rows = Attempt.objects.filter(run=self.run)
+        return rows.select_related("delivery").only(*_SHOWN)
 
     def export_version(self) -> object | None:
         version: object | None = self.run.version()
@@ -105,7 +113,8 @@ class MailingAttempts(_OfMailing, _Attempts):
 
     def get_queryset(self) -> "QuerySet[Attempt]":
         rows = Attempt.objects.filter(run__mailing=self.mailing)
-        return rows.select_related("delivery", "run")
+        shown = (*_SHOWN, "run__scheduled_for")
+        return rows.select_related("delivery", "run").only(*shown)
 
 
 class MailingRecipients(_OfMailing):

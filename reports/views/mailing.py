@@ -21,12 +21,15 @@ from mailings.models import Delivery, Mailing, Run
 from mailings.models.run import STATES
 from mailings.tables import RunTable
 from mailsvc import cache
+from mailsvc.statements import Parameter, Statement
 from mailsvc.views import DetailPage
 from reports import statistics
 from reports.ledger import COUNTERS
+from reports.statistics import Of
 from users.models import User
 
 RUNS_SHOWN = 25
+State = Run.State
 
 
 class _Visible:
@@ -45,8 +48,9 @@ class _OfMailing(_Visible):
         rows = Mailing.objects.visible_to(self.user).existing()
         return rows.select_related("owner")
 
-    def runs(self) -> "QuerySet[Run]":
-        return Run.objects.filter(mailing=self.object)
+    @property
+    def of(self) -> Of:
+        return Of.mailing(self.object.pk)
 
 
 class _OfRun(_Visible):
@@ -55,8 +59,9 @@ class _OfRun(_Visible):
     def get_queryset(self) -> "QuerySet[Any]":
         return Run.objects.visible_to(self.user).select_related("mailing__owner")
 
-    def runs(self) -> "QuerySet[Run]":
-        return Run.objects.filter(pk=self.object.pk)
+    @property
+    def of(self) -> Of:
+        return Of.run(self.object.pk)
 
 
 class _Report(DetailPage):
@@ -68,7 +73,8 @@ class _Report(DetailPage):
     request: HttpRequest
     addresses: Mapping[str, str]  # of what the figures lead to, by name
 
-    def runs(self) -> "QuerySet[Run]":
+    @property
+    def of(self) -> Of:
         raise NotImplementedError
 
     def books(self) -> dict[str, Any]:
@@ -104,7 +110,7 @@ class _Report(DetailPage):
 
     def _figures(self) -> dict[str, Any]:
         books = self.books()
-        replies, span = statistics.replies(self.runs())
+        replies, span = statistics.replies(self.of)
         addresses = {
             name: reverse(address, args=[self.object.pk])
             for name, address in self.addresses.items()
@@ -120,12 +126,34 @@ class _Report(DetailPage):
             ],
             "ends": [
                 (badges.of_delivery_state(row.state).__html__(), row)
-                for row in statistics.ends(self.runs())
+                for row in statistics.ends(self.of)
             ],
             "span": span,
             "outcomes": [Delivery.State(name).label for name in statistics.OUTCOMES],
             "series": [(when, row.values()) for when, row in self.series()][::-1],
         }
+
+
+_SUMS = {
+    **{name: Sum(name, default=0) for name in COUNTERS},
+    "run_count": Count("pk"),
+    "open_runs": Count("pk", filter=Q(state__in=[State.PLANNING, State.SENDING])),
+    "last_finished": Max("finished_at"),
+}
+_sums = Statement(
+    lambda: (
+        Run.objects.filter(mailing=Parameter("mailing"))
+        .order_by()
+        .values("mailing")
+        .annotate(**{f"of_{name}": value for name, value in _SUMS.items()})
+        .values_list(*(f"of_{name}" for name in _SUMS))
+    )
+)
+_latest_runs = Statement(
+    lambda: Run.objects.filter(mailing=Parameter("mailing")).order_by(
+        "-scheduled_for", "-pk"
+    )[: RUNS_SHOWN + 1]
+)
 
 
 class MailingReport(_OfMailing, _Report):
@@ -136,35 +164,26 @@ class MailingReport(_OfMailing, _Report):
         "recipients_url": "reports:mailing-recipients",
     }
 
-    def get_queryset(self) -> "QuerySet[Any]":
-        """With the sums of the runs, and what tells whether these may still move."""
-        sums = {f"sum_{name}": Sum(f"runs__{name}", default=0) for name in COUNTERS}
-        is_open = Q(runs__state__in=[Run.State.PLANNING, Run.State.SENDING])
-        rows: QuerySet[Any] = super().get_queryset()
-        return cast(
-            "QuerySet[Any]",
-            rows.annotate(
-                **sums,
-                run_count=Count("runs"),
-                open_runs=Count("runs", filter=is_open),
-                last_finished=Max("runs__finished_at"),
-            ),
-        )
+    @cached_property
+    def sums(self) -> dict[str, Any]:
+        """Of all runs; and what tells whether these may still move."""
+        for row in _sums.rows(mailing=self.object.pk):
+            return dict(zip(_SUMS, row, strict=True))
+        return dict.fromkeys(_SUMS, 0)
 
     def books(self) -> dict[str, Any]:
-        return {name: getattr(self.object, f"sum_{name}") for name in COUNTERS}
+        return {name: self.sums[name] for name in COUNTERS}
 
     def version(self) -> object | None:
-        one = self.object
-        if one.open_runs:
+        if self.sums["open_runs"]:
             return None
-        return (one.run_count, str(one.last_finished), *self.books().values())
+        return tuple(map(str, self.sums.values()))
 
     def series(self) -> Iterable[tuple[date, dict[str, int]]]:
-        return statistics.by_day(self.runs()).items()
+        return statistics.by_day(self.of).items()
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        runs = list(self.runs().order_by("-scheduled_for", "-pk")[: RUNS_SHOWN + 1])
+        runs = _latest_runs.objects(mailing=self.object.pk)
         return super().get_context_data(
             run_table=RunTable(runs[:RUNS_SHOWN], orderable=False),
             has_more_runs=len(runs) > RUNS_SHOWN,
@@ -196,7 +215,7 @@ class RunReport(_OfRun, _Report):
 
     @cached_property
     def periods(self) -> dict[datetime, dict[str, int]]:
-        return statistics.by_period(self.runs())
+        return statistics.by_period(self.of)
 
     def series(self) -> Iterable[tuple[date, dict[str, int]]]:
         return self.periods.items()
@@ -221,15 +240,12 @@ class _Chart(BaseDetailView):  # type: ignore[type-arg]
     The tag says what the answer depends on: the runs' attempts, zone and language.
     """
 
-    def runs(self) -> "QuerySet[Run]":
-        raise NotImplementedError
-
     def series(self) -> dict[str, dict[str, int]]:
         raise NotImplementedError
 
     def version(self) -> object:
         """Another one whenever there was an attempt."""
-        return self.runs().aggregate(n=Count("pk"), sum=Sum("attempts"))
+        raise NotImplementedError
 
     def render_to_response(self, context: Any) -> HttpResponse:
         tag = self._tag()
@@ -260,12 +276,26 @@ class _Chart(BaseDetailView):  # type: ignore[type-arg]
         return f'"{hashlib.sha256(words.encode()).hexdigest()[:32]}"'
 
 
+_attempts = Statement(
+    lambda: (
+        Run.objects.filter(mailing=Parameter("mailing"))
+        .order_by()
+        .values("mailing")
+        .annotate(n=Count("pk"), sum=Sum("attempts"))
+        .values_list("n", "sum")
+    )
+)
+
+
 class MailingChart(_OfMailing, _Chart):
     def get_queryset(self) -> "QuerySet[Any]":
         return Mailing.objects.visible_to(self.user).existing()
 
+    def version(self) -> object:
+        return _attempts.rows(mailing=self.object.pk)
+
     def series(self) -> dict[str, dict[str, int]]:
-        days = statistics.by_day(self.runs())
+        days = statistics.by_day(self.of)
         return {day.isoformat(): row for day, row in days.items()}
 
 
@@ -277,5 +307,5 @@ class RunChart(_OfRun, _Chart):
         return self.object.attempts
 
     def series(self) -> dict[str, dict[str, int]]:
-        periods = statistics.by_period(self.runs())
+        periods = statistics.by_period(self.of)
         return {f"{when:%Y-%m-%d %H:%M}": row for when, row in periods.items()}

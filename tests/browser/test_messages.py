@@ -1,11 +1,13 @@
 """Writing a message: the rich text editor, placeholders, and both without scripts."""
 
 import pytest
+from django.contrib.sessions.models import Session
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from mailings.models import Message
 from tests import recipes
+from tests.conftest import PASSWORD
 from users.models import User
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -118,3 +120,28 @@ def test_all_of_it_works_without_scripts(
     assert box is not None
     assert box["width"] < 380
     context.close()
+
+
+def test_what_was_written_outlives_a_lost_session(
+    signed_in: Page, live_server: LiveServer, alice: User
+) -> None:
+    page = signed_in
+    page.goto(f"{live_server.url}/messages/new/")
+    page.get_by_label("Subject").fill("News of a long night")
+    page.get_by_role("textbox", name="HTML version").click()
+    page.keyboard.type("Dear all")
+    Session.objects.all().delete()
+    page.get_by_role("button", name="Save").click()
+    page.get_by_label("Email").fill(alice.email)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    put_back = page.get_by_text("What you had written before")
+    expect(put_back).to_be_visible()
+    expect(page.get_by_label("Subject")).to_have_value("News of a long night")
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_url("**/messages/*/")
+    page.goto(f"{live_server.url}/messages/new/")
+    expect(page.get_by_label("Subject")).to_have_value("")
+    expect(put_back).to_be_hidden()
+    message = Message.objects.get()
+    assert (message.subject, message.body) == ("News of a long night", "Dear all")

@@ -80,3 +80,14 @@ def test_a_run_that_is_due_begins_at_once(alice: User) -> None:
     assert outlook(mailing, mailing.start_at + timedelta(minutes=5)).begins_at_once
     recipes.run(mailing, accepted=1)
     assert not outlook(mailing, mailing.start_at + timedelta(minutes=5)).begins_at_once
+
+
+def test_the_last_day_of_the_month_is_waited_for() -> None:
+    """Begun on the 15th, it is not said to send anything before the 30th."""
+    mailing = series("2026-11-15 08:00", "month_end")
+    found = outlook(mailing, recipes.moment("2026-11-20 12:00"))
+    assert not found.begins_at_once
+    assert [f"{moment:%d.%m}" for moment in found.moments[:3]] == [
+        *("30.11", "31.12", "31.01"),
+    ]
+    assert found.notes == ["When the clocks change it stays 09:00."]

@@ -23,6 +23,7 @@ ZONES = [
     ZoneInfo("America/Santiago"),
 ]
 REPEATING = [Periodicity.DAILY, Periodicity.WEEKLY, Periodicity.MONTHLY]
+MONTH_END = Periodicity.MONTH_END
 
 
 def local(text: str, zone: tzinfo = BERLIN) -> datetime:
@@ -35,6 +36,41 @@ def walls(series: Occurrences, zone: tzinfo = BERLIN, *, first: int = 100) -> li
 
 
 # --- examples ---
+
+
+@pytest.mark.parametrize("start", ["2026-11-15 10:00", "2026-11-30 09:00"])
+def test_the_last_day_of_each_month_begins_with_the_one_after_the_start(
+    start: str,
+) -> None:
+    anchor = local(start)
+    clock = start[-5:]
+    assert walls(occurrences(anchor, MONTH_END, BERLIN), first=5) == [
+        f"{day} {clock}"
+        for day in (
+            "2026-11-30",
+            "2026-12-31",
+            "2027-01-31",
+            "2027-02-28",
+            "2027-03-31",
+        )
+    ]
+
+
+def test_the_last_days_after_a_moment_are_those_of_the_whole_series() -> None:
+    anchor = local("2026-02-10 09:00")
+    whole = list(
+        occurrences(anchor, MONTH_END, BERLIN, until=local("2031-01-01 00:00"))
+    )
+    assert len(whole) == 59
+    for after in (whole[0], whole[7] - timedelta(seconds=1), whole[30]):
+        rest = list(
+            occurrences(
+                *(anchor, MONTH_END, BERLIN),
+                after=after,
+                until=local("2031-01-01 00:00"),
+            )
+        )
+        assert rest == [each for each in whole if each > after]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +194,7 @@ def test_once_is_once() -> None:
     assert walls(occurrences(anchor, Periodicity.ONCE, BERLIN)) == ["2026-10-22 18:00"]
 
 
-@pytest.mark.parametrize("periodicity", Periodicity)
+@pytest.mark.parametrize("periodicity", [Periodicity.ONCE, *REPEATING])
 def test_after_and_until_are_not_inside(periodicity: Periodicity) -> None:
     anchor = local("2026-10-22 18:00")
 
@@ -220,7 +256,7 @@ moments = st.datetimes(
     timezones=st.just(UTC),
 ).map(lambda value: value.replace(microsecond=0))
 zones = st.sampled_from([*ZONES, APIA, ZoneInfo("Asia/Kathmandu"), UTC])
-periodicities = st.sampled_from(REPEATING)
+periodicities = st.sampled_from([*REPEATING, MONTH_END])
 spans = st.timedeltas(timedelta(0), timedelta(days=400))
 
 

@@ -1,7 +1,9 @@
 from collections.abc import Callable
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
+import time_machine
 from django.utils import timezone
 from django_q.models import Schedule
 from pytest_django.fixtures import Settings
@@ -128,3 +130,28 @@ def test_a_minutes_call_does_not_pile_up_on_those_that_still_send(
         recipes.lease()
     assert send_due().data == NOTHING | {"started": 1}
     assert smtp_server.received == []
+
+
+def test_the_last_day_of_each_month_is_sent_on_that_day(
+    alice: User, smtp_server: SmtpServer
+) -> None:
+    mailing = recipes.mailing(
+        alice,
+        clients=recipes.clients(alice, 2),
+        periodicity="month_end",
+        timezone=ZoneInfo("Europe/Moscow"),
+        start_at=recipes.moment("2026-11-15 06:00"),
+        end_at=recipes.moment("2027-03-01 00:00"),
+    )
+    sent = []
+    for day in ("2026-11-29", "2026-11-30", "2026-12-30", "2026-12-31", "2027-01-31"):
+        with time_machine.travel(recipes.moment(f"{day} 06:01"), tick=True):
+            send_due()
+        sent.append(mailing.runs.count())
+    assert sent == [0, 1, 1, 2, 3]
+    assert len(smtp_server.received) == 6
+    assert [
+        f"{run.scheduled_for:%d.%m %H:%M}" for run in mailing.runs.order_by("pk")
+    ] == [
+        *("30.11 06:00", "31.12 06:00", "31.01 06:00"),
+    ]

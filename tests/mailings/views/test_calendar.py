@@ -210,5 +210,5 @@ def test_the_calendar_costs_the_same_queries(
         coming(alice, lists=[recipes.client_list(alice, recipes.client(alice))])
         coming(alice, all_clients=True)
     empty_cache()
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(11):
         alice_client.get(CALENDAR)

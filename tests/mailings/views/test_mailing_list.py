@@ -94,7 +94,7 @@ def test_rows_that_run_cost_three_queries_more(
 ) -> None:
     for _ in range(rows):
         under_way(alice, accepted=1, pending=1)
-    with django_assert_num_queries(5 + 5):
+    with django_assert_num_queries(4 + 5):
         shown(alice_client)
 
 

@@ -146,3 +146,15 @@ def test_what_is_shown_is_what_is_sent(
         theirs = part.get_content().replace("\r\n", "\n").rstrip()
         assert link.sub("/u/", ours) == link.sub("/u/", theirs)
     assert Run.objects.count() == 1
+
+
+def test_pictures_that_are_not_loaded_here_are_said_to_be_elsewhere(
+    alice: User, alice_client: Browser
+) -> None:
+    far = recipes.message(
+        alice, body_html='<p><img alt="" src="https://x.example/a"></p>'
+    )
+    near = recipes.message(alice, body_html="<p>src=https: is no picture</p>")
+    words = "Pictures from other hosts are not loaded here"
+    assert words in alice_client.get(far.get_absolute_url()).content.decode()
+    assert words not in alice_client.get(near.get_absolute_url()).content.decode()

@@ -11,9 +11,8 @@ from users import permissions
 from users.models import User
 from users.permissions import Level
 
-# Session and user; how the installation does; the permissions of the user and of the
-# user's groups, once a page.
-FRAME = 2 + 1 + 2
+# Session and user; how the installation does; the permissions of the user.
+FRAME = 2 + 1 + 1
 
 
 def _whole_mailing(owner: User, **values: object) -> Run:
@@ -60,8 +59,8 @@ def test_the_deliveries_of_a_run(
 ) -> None:
     run = recipes.run(recipes.mailing(alice), accepted=rows)
     url = reverse("mailings:run-detail", args=[run.pk])
-    # The run, its files, its deliveries and their number.
-    with django_assert_num_queries(FRAME + 4):
+    # The run, its files, its deliveries; their number is in the books.
+    with django_assert_num_queries(FRAME + 3):
         alice_client.get(url)
 
 

@@ -10,7 +10,7 @@ from users import audit, blocking
 from users.models import AuditEntry, User
 
 AUDIT = "/manage/audit/"
-FRAME = 5
+FRAME = 4
 Action = AuditEntry.Action
 
 

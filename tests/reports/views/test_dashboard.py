@@ -10,8 +10,8 @@ from tests import recipes
 from users.models import AuditEntry, User
 
 DASHBOARD = "/manage/"
-# Session and user; the worker's badge; rights of the user and of their groups (2).
-FRAME = 5
+# Session and user; how the installation does; rights.
+FRAME = 4
 
 
 def titles(client: Client, query: str = "") -> list[str]:

@@ -52,7 +52,7 @@ def test_an_open_circuit_is_told_and_managers_get_the_servers_words(
 ) -> None:
     Circuit.objects.update(reason="535 <b>No</b>")
     assert "The mail server takes no mail since" in banner(alice_client)
-    assert "535" not in banner(alice_client)
+    assert "No&lt;" not in banner(alice_client)  # a moment may have the digits
     assert "535 &lt;b&gt;No&lt;/b&gt;" in banner(manager_client)
 
 

@@ -18,7 +18,7 @@ from users.permissions import Level
 
 pytestmark = pytest.mark.django_db
 
-FRAME = 5  # session, user, the worker's badge, rights (2)
+FRAME = 4  # session, user, how the installation does, rights
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def tamper(run: Run) -> None:
 MADE_ANEW = "the time of the run was over"
 
 
-@pytest.mark.parametrize(("kind", "queries"), [("run", 1), ("mailing", 2)])
+@pytest.mark.parametrize(("kind", "queries"), [("run", 1), ("mailing", 3)])
 def test_what_has_finished_is_asked_for_once(
     alice_client: Client,
     run: Run,

@@ -15,10 +15,9 @@ from users.models import User
 
 pytestmark = pytest.mark.django_db
 
-# Session, user and permissions. On a page, how the installation does: a second look
-# while nobody works.
+# Session, user and permissions. On a page, how the installation does.
 FRAME = 3
-CONDITION = 2
+CONDITION = 1
 _FAILED = ("refused", "deferred", "unknown", "expired")
 
 
@@ -46,8 +45,8 @@ PAGES = [
     # The table's rows and their number; the totals, what is shared with the reader.
     ("overview", "", "", 5),
     ("overview", "", "?since=2020-01-01&q=a&status=created", 5),
-    # The mailing with its books; replies, ends, days; the runs.
-    ("mailing", "mailing", "", 5),
+    # The mailing; its books; replies, ends, days; the runs.
+    ("mailing", "mailing", "", 6),
     # The mailing (or the run), the version of the figures (the run's own), the figures.
     ("mailing-chart", "mailing", "", 3),
     # The mailing, which runs have such attempts, their number, the rows.

@@ -18,7 +18,7 @@ from users.models import AccountMail, AuditEntry, User
 
 USERS = "/manage/users/"
 NEW = "/manage/users/new/"
-FRAME = 5
+FRAME = 4
 
 
 def address(verb: str, user: User) -> str:
