@@ -128,8 +128,9 @@ def deliver(settings: Settings) -> Callable[..., None]:
 
 
 @pytest.fixture(autouse=True)
-def _scaled_time(settings: Settings) -> None:
+def _scaled_time(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seconds where a real installation waits for minutes; `patience` has even less."""
+    monkeypatch.setattr("mailings.delivery.throttle._PAUSES", (0.1, 6.0))
     settings.DELIVERY = {
         **settings.DELIVERY,
         # More than a busy machine keeps a good server waiting.
