@@ -6,14 +6,22 @@ a move that does not balance can't be committed.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from django.db.models import F
 
+from mailings.delivery.kept import Blank, Statement, update
 from mailings.models import Run
 
 
 def move(run_id: int, changes: Mapping[str, int]) -> None:
     """Adds each change to the run's figure of that name."""
-    moved = {name: F(name) + n for name, n in changes.items() if n}
+    moved = {str(name): n for name, n in changes.items() if n}
     if moved:
-        Run.objects.filter(pk=run_id).update(**moved)
+        _added_to(*sorted(moved)).run(run=run_id, **moved)
+
+
+@lru_cache  # there are not that many moves
+def _added_to(*names: str) -> Statement:
+    run = Run.objects.filter(pk=Blank("run"))
+    return update(run, **{name: F(name) + Blank(name) for name in names})
