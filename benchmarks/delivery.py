@@ -1,6 +1,7 @@
 """
 How fast is mail handed over? mailsvc beside its peers, on the same work, in one run.
 
+    python benchmarks/delivery.py --all          # every table of docs/performance.md
     python benchmarks/delivery.py --recipients 10000 --repeats 5
     python benchmarks/delivery.py --latency-ms 20 --only mailsvc,smtp-source
 
@@ -15,11 +16,13 @@ import platform
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks import meter
 from benchmarks.ours import Ours
 from benchmarks.peers import PEERS, Peer, environment
 from benchmarks.places import PostgresPlace, SqlitePlace, place
@@ -69,7 +72,45 @@ def options() -> argparse.Namespace:
         action="store_true",
         help="measure nothing but how fast the mail servers take mail in",
     )
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="the tables of docs/performance.md, one after the other: about 20 minutes",
+    )
     return parser.parse_args()
+
+
+def scenarios(chosen: argparse.Namespace) -> Iterator[argparse.Namespace]:
+    """What is measured; as many messages as take about half a minute of lock-step."""
+    if not chosen.all:
+        yield chosen
+        return
+    few = {"only": "mailsvc,smtp-source"}
+    for changes in (
+        {"recipients": 10_000},
+        {"recipients": 5_000, "latency_ms": 20.0, "workers": "1", **few},
+        {
+            "recipients": 1_500,
+            "latency_ms": 20.0,
+            "workers": "1",
+            "only": "mailsvc,django-post_office",
+        },
+        {"recipients": 1_200, "latency_ms": 100.0, "workers": "1", **few},
+        {
+            "recipients": 800,
+            "latency_ms": 100.0,
+            "workers": "1",
+            **few,
+            "no_pipelining": True,
+        },
+        {
+            "recipients": 10_000,
+            "workers": "1",
+            "db": "sqlite",
+            "only": "mailsvc,smtp-source,django-post_office",
+        },
+    ):
+        yield argparse.Namespace(**{**vars(chosen), **changes})
 
 
 def systems(
@@ -107,21 +148,20 @@ def measured(system: System, chosen: argparse.Namespace) -> Result:
     with mail_server(
         delay_ms=chosen.latency_ms, pipelining=not chosen.no_pipelining
     ) as server:
+        before = meter.cpu_seconds([server.pid])
         result = system.run(server.port, limit=_LIMIT)
+        cpu = meter.cpu_seconds([server.pid]) - before
         counted = server.end()
     wrong = {counted.messages, counted.recipients or counted.messages}
     if system.name == "smtp-source":  # one recipient for all of its messages
         wrong = {counted.messages}
     if wrong != {system.recipients}:
         raise RuntimeError(f"{system.name}: the mail server got {counted}")
-    return result
+    return replace(result, server_busy=cpu / result.seconds)
 
 
-def main() -> None:
-    chosen = options()
-    if chosen.check_sink:
-        print(compare_sinks(chosen.recipients, chosen.repeats))
-        return
+def measure(chosen: argparse.Namespace) -> None:
+    """Everybody in turn, and a table."""
     with (
         tempfile.TemporaryDirectory(prefix="mailsvc-bench-") as scratch,
         place(chosen.db, Path(scratch)) as where,
@@ -146,7 +186,24 @@ def main() -> None:
             f"{', no PIPELINING' if chosen.no_pipelining else ''}; medians of "
             f"{chosen.repeats}; Python {platform.python_version()}\n"
         )
-    print(table(results, YARDSTICKS))
+    print(table(results, YARDSTICKS), flush=True)
+    for system in competitors:
+        if isinstance(system, Ours) and chosen.db == "postgres":
+            waits, deadlocks = map(sum, zip(*system.lock_waits, strict=True))
+            print(
+                f"\n{system.name}: {waits} waits for a lock of more than 100 ms, "
+                f"{deadlocks} deadlocks in {chosen.repeats} runs",
+                flush=True,
+            )
+
+
+def main() -> None:
+    chosen = options()
+    if chosen.check_sink or chosen.all:
+        print(compare_sinks(chosen.recipients, chosen.repeats), flush=True)
+    if not chosen.check_sink:
+        for each in scenarios(chosen):
+            measure(each)
 
 
 if __name__ == "__main__":

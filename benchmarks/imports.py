@@ -4,7 +4,7 @@ How long does it take to import many clients, and how much memory?
     python benchmarks/imports.py --rows 100000
 
 `manage.py import_clients` reads a file of ten rows, and then one of so many. One line
-of figures; exit code 1 if it takes more than 30 seconds, or 100 MB more, or a row is
+of figures; exit code 1 if it takes more than 10 seconds, or 100 MB more, or a row is
 missing. Needs Linux.
 """
 
@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 from benchmarks import meter  # noqa: E402
 from benchmarks.installation import MANAGE, environment  # noqa: E402
 
-SECONDS, MEGABYTES = 30.0, 100.0
+SECONDS, MEGABYTES = 10.0, 100.0
 
 
 def main() -> int:

@@ -29,6 +29,13 @@ def cpu_seconds(pids: list[int]) -> float:
     return ticks / _TICKS
 
 
+def busy_seconds() -> float:
+    """For how long the processors have worked since the machine was started."""
+    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    user, nice, system, _idle, _waiting, *interrupts = map(int, fields[:7])
+    return (user + nice + system + sum(interrupts)) / _TICKS
+
+
 def peak_mb(pids: list[int]) -> float:
     """Of the largest of them, since it was started."""
     return max((_high_water(pid) for pid in pids), default=0) / 1024

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import meter
@@ -31,6 +31,8 @@ class Ours:
     connections: int
     workers: int = 1
     environment: tuple[tuple[str, str], ...] = ()
+    # Of each run: how many lasted longer than 100 ms, and deadlocks.
+    lock_waits: list[tuple[int, ...]] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -48,7 +50,11 @@ class Ours:
         before = self.place.size(name)
         workers = [self._worker(env) for _ in range(self.workers)]
         try:
-            told, cpu, peak = self._measured(workers, env, limit)
+            database, waits = self.place.cpu_seconds(), self.place.lock_waits()
+            told, cpu, peak, busy = self._measured(workers, env, limit)
+            database = self.place.cpu_seconds() - database
+            pairs = zip(self.place.lock_waits(), waits, strict=True)
+            self.lock_waits += [tuple(after - before for after, before in pairs)]
         finally:
             for each in workers:
                 each.send_signal(signal.SIGTERM)
@@ -59,12 +65,15 @@ class Ours:
         if told["accepted"] != self.recipients:
             raise RuntimeError(f"{self.name} did not finish: {told}")
         return Result(
-            self.name, self.recipients, told["seconds"], cpu, peak, size, told["first"]
+            *(self.name, self.recipients, told["seconds"], cpu, peak, size),
+            first=told["first"],
+            database_cpu=database or None,
+            busy=busy,
         )
 
     def _measured(
         self, workers: "list[subprocess.Popen[str]]", env: dict[str, str], limit: float
-    ) -> tuple[dict[str, float], float, float]:
+    ) -> tuple[dict[str, float], float, float, float]:
         sender = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.mailsvc_run", "send", str(limit)],
             **self._pipes(env),
@@ -74,10 +83,13 @@ class Ours:
         sender.stdout.readline()
         time.sleep(_SETTLE)
         pids = [pid for each in workers for pid in meter.family(each.pid)]
-        before = meter.cpu_seconds(pids)
+        before, busy = meter.cpu_seconds(pids), meter.busy_seconds()
+        begun = time.monotonic()
         out, _ = sender.communicate("go\n")
+        busy = (meter.busy_seconds() - busy) / (time.monotonic() - begun)
         pids = [pid for each in workers for pid in meter.family(each.pid)]
-        return json.loads(out), meter.cpu_seconds(pids) - before, meter.peak_mb(pids)
+        cpu = meter.cpu_seconds(pids) - before
+        return json.loads(out), cpu, meter.peak_mb(pids), busy
 
     def _worker(self, env: dict[str, str]) -> "subprocess.Popen[str]":
         worker = subprocess.Popen(

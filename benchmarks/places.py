@@ -8,6 +8,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks import meter
+
 _BINARIES = "/usr/lib/postgresql/*/bin"
 
 
@@ -35,6 +37,14 @@ class SqlitePlace:
         for path in self._directory.glob(f"{name}.sqlite3*"):
             path.unlink()
 
+    def cpu_seconds(self) -> float:
+        """Nothing, as it works within the processes that use it."""
+        return 0.0
+
+    def lock_waits(self) -> tuple[int, int]:
+        """Its waits are nowhere to be read."""
+        return 0, 0
+
     def size(self, name: str) -> int:
         """Bytes."""
         paths = self._directory.glob(f"{name}.sqlite3*")
@@ -56,10 +66,11 @@ class PostgresPlace:
         self._call("initdb", "-U", "bench", "-A", "trust", "-D", str(self._data))
         listen = f"-p {self.port} -c listen_addresses=127.0.0.1"
         more = f"-k {self._directory} -c shared_buffers=256MB"
-        log = str(self._directory / "log")
+        # Who waits for a lock for longer than a tenth of a second is put in the log.
+        waits = "-c log_lock_waits=on -c deadlock_timeout=100ms"
         self._call(
-            *("pg_ctl", "-w", "-D", str(self._data), "-l", log),
-            *("-o", f"{listen} {more}", "start"),
+            *("pg_ctl", "-w", "-D", str(self._data), "-l", str(self._log)),
+            *("-o", f"{listen} {more} {waits}", "start"),
         )
 
     def stop(self) -> None:
@@ -68,6 +79,20 @@ class PostgresPlace:
     @property
     def _data(self) -> Path:
         return self._directory / "data"
+
+    @property
+    def _log(self) -> Path:
+        return self._directory / "log"
+
+    def cpu_seconds(self) -> float:
+        """Of the server and of all its processes so far."""
+        pid = int((self._data / "postmaster.pid").read_text().split()[0])
+        return meter.cpu_seconds(meter.family(pid))
+
+    def lock_waits(self) -> tuple[int, int]:
+        """How many lasted longer than 100 ms so far, and how many were deadlocks."""
+        log = self._log.read_text(errors="replace")
+        return log.count("still waiting for"), log.count("deadlock detected")
 
     def create(self, name: str, *, template: str = "template1") -> str:
         self.drop(name)

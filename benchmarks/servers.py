@@ -53,6 +53,10 @@ class OwnSink:
     def __exit__(self, *exc: object) -> None:
         self.end()
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def end(self) -> Counted:
         """Ends it; what it has counted."""
         if not hasattr(self, "_counted"):
@@ -88,6 +92,10 @@ class SmtpSink:
 
     def __exit__(self, *exc: object) -> None:
         self.end()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def end(self) -> Counted:
         if not hasattr(self, "_counted"):

@@ -335,7 +335,7 @@ Q_CLUSTER = {
     "ack_failures": True,
     "catch_up": False,
     "save_limit": 100,
-    "poll": 0.3,
+    "poll": 0.1,  # a mailing takes two tasks to begin: each waits for half of it
     "recycle": 500,
     "time_zone": TIME_ZONE,
     "log_level": "INFO",

@@ -12,12 +12,13 @@ kept, and only the values change.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Expression, QuerySet
+from django.db.models.sql import UpdateQuery
 from django.db.models.sql.compiler import SQLCompiler
 
 
@@ -44,7 +45,8 @@ class Statement:
     The queryset that `build` makes, with a `Parameter` wherever a value differs from
     question to question. Nothing in it may depend on language, time zone or moment.
 
-    A value is given as it is in the column: a key, not the object.
+    A value is given as it is in the column: a key, not the object; for `__among`, a
+    list. One that locks is put into words in the transaction that runs it.
     """
 
     def __init__(self, build: "Callable[[], QuerySet[Any, Any]]") -> None:
@@ -99,12 +101,46 @@ class Statement:
         return [tuple(row) for row in changed]
 
 
+class Change:
+    """What `update(**changes)` of the queryset would do, put into words once, too."""
+
+    def __init__(
+        self, build: "Callable[[], QuerySet[Any, Any]]", **changes: Any
+    ) -> None:
+        self._build, self._changes = build, changes
+        self._words: dict[str, tuple[str, tuple[Any, ...]]] = {}
+
+    def run(self, **values: Any) -> int:
+        """Returns how many rows it has changed."""
+        sql, parameters = self._in_words()
+        with connection.cursor() as cursor:
+            cursor.execute(sql, list(_filled_in(parameters, values)))
+            return int(cursor.rowcount)
+
+    def _in_words(self) -> tuple[str, tuple[Any, ...]]:
+        if connection.vendor not in self._words:
+            query: Any = self._build().query.chain(UpdateQuery)
+            query.add_update_values(self._changes)
+            query.clear_ordering(force=True)
+            sql, values = query.get_compiler(connection=connection).as_sql()
+            self._words[connection.vendor] = sql, tuple(values)
+        return self._words[connection.vendor]
+
+
+def as_one(values: Iterable[int | str]) -> str:
+    """The list as one parameter, for `__among`."""
+    if connection.vendor != "postgresql":
+        return json.dumps(list(values))
+    quoted = (str(each).replace("\\", r"\\").replace('"', r"\"") for each in values)
+    return "{" + ",".join(f'"{each}"' for each in quoted) + "}"
+
+
 def _filled_in(values: tuple[Any, ...], given: dict[str, Any]) -> Iterator[Any]:
     for value in values:
         if isinstance(value, Parameter):
             value = given[value.name]
             if isinstance(value, datetime):
                 value = connection.ops.adapt_datetimefield_value(value)
-            elif isinstance(value, list) and connection.vendor == "sqlite":
-                value = json.dumps(value)  # for `among`
+            elif isinstance(value, list):
+                value = as_one(value)
         yield value

@@ -1,6 +1,7 @@
 """What may stand in an address or in a line of a mail's header. Pure."""
 
 import re
+from functools import lru_cache
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
@@ -31,18 +32,20 @@ def validate_mailbox(value: str) -> None:
         )
     if len(value) > 254 or len(local) > 64:
         raise ValidationError(_("This e-mail address is too long."), code="too_long")
-    labels = domain.split(".")
-    if (
-        not _LOCAL.fullmatch(local)
-        or len(labels) < 2
-        or labels[-1].isdigit()
-        or not all(_LABEL.fullmatch(label) for label in labels)
-    ):
+    if not (_LOCAL.fullmatch(local) and _is_domain(domain)):
         raise ValidationError(
             _("“%(value)s” is not an e-mail address."),
             code="invalid",
             params={"value": value[:100]},
         )
+
+
+@lru_cache(maxsize=1024)  # a million addresses are at a few hundred
+def _is_domain(domain: str) -> bool:
+    labels = domain.split(".")
+    if len(labels) < 2 or labels[-1].isdigit():
+        return False
+    return all(_LABEL.fullmatch(label) for label in labels)
 
 
 def validate_one_line(value: str) -> None:

@@ -8,24 +8,24 @@ two pumps pass each other by SKIP LOCKED, on SQLite by its single writer.
 import random
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache, lru_cache
 from itertools import chain, zip_longest
 from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
-from mailings.delivery import identity, many  # noqa: F401 - `among`
+from mailings.delivery import identity
 from mailings.delivery.books import move
 from mailings.delivery.statistics import count_ends
 from mailings.models import Delivery, Lease, Run, Suppression
+from mailsvc.statements import Change, Parameter, Statement
 
 _RUNS_AT_ONCE = 16  # runs that share one claim
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """One delivery that is ours to send."""
 
     delivery_id: int
@@ -72,16 +72,9 @@ class _Due(NamedTuple):
 
 def due_runs(now: datetime, *, only: Collection[int] | None = None) -> list[_Due]:
     """The runs with deliveries to send now, owners taking turns."""
-    runs = (
-        Run.objects.unfinished()
-        .allowed_to_send()
-        .filter(closes_at__gt=now)
-        .filter(Exists(Delivery.objects.claimable(now).filter(run=OuterRef("pk"))))
-    )
-    if only is not None:
-        runs = runs.filter(pk__in=only)
+    among = list(only) if only is not None else None
     by_owner: dict[int, list[_Due]] = defaultdict(list)
-    for row in runs.order_by().values_list("pk", "mailing__owner_id"):
+    for row in _runs_due(some=only is not None).rows(now=now, only=among):
         by_owner[row[1]].append(_Due._make(row))
     queues = list(by_owner.values())
     for queue in queues:
@@ -89,6 +82,20 @@ def due_runs(now: datetime, *, only: Collection[int] | None = None) -> list[_Due
     random.shuffle(queues)
     turns = chain.from_iterable(zip_longest(*queues))
     return [run for run in turns if run is not None]
+
+
+@cache
+def _runs_due(*, some: bool) -> Statement:
+    now = Parameter("now")
+    runs = (
+        Run.objects.unfinished()
+        .allowed_to_send()
+        .filter(closes_at__gt=now)
+        .filter(Exists(Delivery.objects.claimable(now).filter(run=OuterRef("pk"))))
+    )
+    if some:
+        runs = runs.filter(pk__among=Parameter("only"))
+    return Statement(lambda: runs.order_by().values_list("pk", "mailing__owner_id"))
 
 
 @transaction.atomic
@@ -105,8 +112,7 @@ def claim(
     Nothing if the lease is gone: somebody has recovered what it held. Raises NotOurs if
     this host may not work on this database.
     """
-    locked = Lease.objects.select_for_update().filter(pk=lease.pk)
-    if not locked.values_list("pk").first():
+    if not _lease_locked().rows(lease=lease.pk):
         return []
     # Sorted: two claims that move the books of the same runs do not lock crosswise.
     runs = sorted(due_runs(now, only=only)[:_RUNS_AT_ONCE])
@@ -119,15 +125,19 @@ def claim(
     return claims
 
 
+@cache
+def _lease_locked() -> Statement:
+    leases = Lease.objects.select_for_update().filter(pk=Parameter("lease"))
+    return Statement(lambda: leases.order_by().values_list("pk"))
+
+
 def _claim_of(run: _Due, lease: Lease, size: int, now: datetime) -> list[Claim]:
     run_id = run.run_id
     while rows := _due(run_id, size, now):
         kinds = _suppressed(run.owner_id, rows)
         wanted = [row for row in rows if row.email.lower() not in kinds]
         if wanted:
-            Delivery.objects.filter(pk__among=[row.pk for row in wanted]).update(
-                state=Delivery.State.SENDING, lease=lease
-            )
+            _leased().run(keys=[row.pk for row in wanted], lease=lease.pk)
             move(run_id, {**_left(wanted), "sending": len(wanted)})
         if len(wanted) < len(rows):
             _end_suppressed(run_id, rows, kinds)
@@ -136,15 +146,30 @@ def _claim_of(run: _Due, lease: Lease, size: int, now: datetime) -> list[Claim]:
     return []
 
 
-def _due(run_id: int, size: int, now: datetime) -> list[_Row]:
-    rows = (
-        Delivery.objects.claimable(now)
-        .filter(run_id=run_id)
-        .order_by("due_at", "pk")
-        .select_for_update(skip_locked=True)
-        .values_list(*_Row._fields)[:size]
+@cache
+def _leased() -> Change:
+    return Change(
+        lambda: Delivery.objects.filter(pk__among=Parameter("keys")),
+        state=Delivery.State.SENDING,
+        lease=Parameter("lease"),
     )
-    return [_Row._make(row) for row in rows]
+
+
+def _due(run_id: int, size: int, now: datetime) -> list[_Row]:
+    return list(map(_Row._make, _first_due(size).rows(run=run_id, now=now)))
+
+
+@lru_cache
+def _first_due(size: int) -> Statement:
+    return Statement(
+        lambda: (
+            Delivery.objects.claimable(Parameter("now"))
+            .filter(run=Parameter("run"))
+            .order_by("due_at", "pk")
+            .select_for_update(skip_locked=True)
+            .values_list(*_Row._fields)[:size]
+        )
+    )
 
 
 def _suppressed(owner_id: int, rows: Collection[_Row]) -> dict[str, str]:
@@ -153,10 +178,21 @@ def _suppressed(owner_id: int, rows: Collection[_Row]) -> dict[str, str]:
 
     On its own: as a part of the claim it would be asked of everybody who waits.
     """
-    found = Suppression.objects.filter(
-        owner=owner_id, email__among=[row.email.lower() for row in rows]
+    emails = [row.email.lower() for row in rows]
+    return dict(_suppressed_of().rows(owner=owner_id, emails=emails))
+
+
+@cache
+def _suppressed_of() -> Statement:
+    return Statement(
+        lambda: (
+            Suppression.objects.filter(
+                owner=Parameter("owner"), email__among=Parameter("emails")
+            )
+            .order_by()
+            .values_list("email", "kind")
+        )
     )
-    return dict(found.order_by().values_list("email", "kind"))
 
 
 def _left(rows: Collection[_Row]) -> dict[str, int]:

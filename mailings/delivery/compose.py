@@ -155,14 +155,15 @@ class Composer:
             validate_mailbox(email)
         except ValidationError as error:
             raise NotComposed(" ".join(error.messages)) from error
+        name = one_line(full_name)
         values = {
-            "full_name": one_line(full_name),
+            "full_name": name,
             "email": email,
             "unsubscribe_url": self.unsubscribe_url(delivery_id),
         }
         head = (
             f"Message-ID: {self.message_id(delivery_id)}\r\n"
-            f"To: {mailbox(full_name, email)}\r\n"
+            f"To: {_mailbox(name, email)}\r\n"
             f"Subject: {self._subject.filled(values)}\r\n"
             # Neither folded nor encoded, however long: RFC 8058 needs it as it is.
             f"List-Unsubscribe: <{values['unsubscribe_url']}>\r\n"
@@ -204,7 +205,10 @@ def _around(enclosed: Sequence[Piece]) -> tuple[bytes, Tail]:
 
 def mailbox(name: str, email: str) -> str:
     """`name <email>` for a header, the name quoted or encoded as it needs."""
-    name = one_line(name)
+    return _mailbox(one_line(name), email)
+
+
+def _mailbox(name: str, email: str) -> str:
     if not name:
         return f"<{email}>"
     if is_plain(name) and len(name) <= WORD_BYTES:

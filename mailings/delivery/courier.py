@@ -10,26 +10,27 @@ import contextlib
 import logging
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import copy_context
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from math import inf
 
+from mailings.delivery.breaks import Breaks
 from mailings.delivery.clock import clock
 from mailings.delivery.journal import Journal, Result
 from mailings.delivery.letter import Letter
 from mailings.delivery.refusals import Refusals
 from mailings.delivery.replies import Outcome, Phase, Verdict, outcome
-from mailings.delivery.smtp import Connection, Failed, Server, usable_for
+from mailings.delivery.smtp import Connection, usable_for
 from mailings.delivery.throttle import Throttle
 from mailings.delivery.tray import Takings, Tray, named
+from mailings.delivery.troubles import Failed, Server
+from mailings.delivery.waiting import BeforeWaiting
+from mailings.delivery.wire import within
 
 logger = logging.getLogger(__name__)
 
-# After so many connections that broke over the same letter, it is the letter.
-_BREAKS_PER_LETTER = 3
 _PAUSE_AFTER_FAILURE = 0.5  # seconds until the same connection is tried again
 
 
@@ -73,7 +74,8 @@ class Courier:
         self._tray = Tray(Throttle(connections, per_domain=per_domain))
         self._takings = Takings()
         self._refusals = Refusals()
-        self._breaks: Counter[int] = Counter()
+        self._breaks = Breaks()
+        self._quickest = inf  # seconds for an answer of this server's
         self._seats = connections
         self._resting = 0
         self._lock = threading.Lock()  # guards the five above
@@ -81,11 +83,11 @@ class Courier:
         self._lease_until = 0.0
         self._handed_over: set[int] = set()  # bodies without an outcome yet
         self.failure = ""  # why nothing is handed over any more; ours, not the server's
-        self._closing = self._has_worked = False
+        self._closing = False
         self._ready: asyncio.Event
         self._welcome: asyncio.Event
         self._end: asyncio.Event
-        self._loop = asyncio.new_event_loop()
+        self._loop = asyncio.SelectorEventLoop(BeforeWaiting(self._put_down))
         self._started = threading.Event()
         # In the pump's context: its lines of the log name the lease, and these do, too.
         self._thread = threading.Thread(
@@ -119,7 +121,7 @@ class Courier:
     @property
     def broken(self) -> set[int]:
         """Deliveries over which a connection broke, or the server refused to work."""
-        return set(self._breaks)
+        return self._breaks.deliveries
 
     @property
     def has_connections(self) -> bool:
@@ -172,6 +174,7 @@ class Courier:
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
             runner.run(self._work())
+        self._put_down()
 
     def _wake_all(self) -> None:
         self._ready.set()
@@ -243,7 +246,7 @@ class Courier:
                 return taken
             else:
                 self._ready.clear()
-                await _within(self._tray.rest, self._ready)
+                await within(self._tray.rest, self._ready)
         return None
 
     def _take(self, take: Callable[[], Letter | None]) -> Letter | None:
@@ -262,6 +265,7 @@ class Courier:
         words were about.
         """
         started_at, begun = datetime.now(UTC), time.monotonic()
+        flights = connection.flights
         self._tray.set_out(letter)
 
         def before_body() -> None:
@@ -290,27 +294,19 @@ class Courier:
             self._pipelining = False  # for connections that are opened from now on
         verdict = outcome(exchange)
         if not verdict.is_attempt:
-            verdict = self._blame(letter, verdict) or verdict
+            verdict = self._breaks.blame(letter.delivery_id, verdict)
         if not verdict.is_attempt:
             if exchange.phase is Phase.DOT:
                 self._note_not_taken(letter)
             raise Failed(exchange)
         took = int((time.monotonic() - begun) * 1000)
+        self._quickest = min(self._quickest, connection.quickest)
         self._deliver_result(
-            letter, Result(letter.delivery_id, verdict, started_at, took)
+            letter,
+            Result(letter.delivery_id, verdict, started_at, took),
+            road=(connection.flights - flights) * self._quickest,
         )
         return not verdict.is_unknown
-
-    def _blame(self, letter: Letter, verdict: Outcome) -> Outcome | None:
-        """A letter over which connection after connection breaks is put off."""
-        self._breaks[letter.delivery_id] += 1
-        if self._breaks[letter.delivery_id] < _BREAKS_PER_LETTER:
-            return None
-        if not self._has_worked:  # nothing is said about this one in particular
-            return None
-        if verdict.verdict is Verdict.ACCOUNT or verdict.phase is Phase.MAIL:
-            return None
-        return replace(verdict, verdict=Verdict.DEFERRED)
 
     def _note_not_taken(self, letter: Letter) -> None:
         self._handed_over.discard(letter.delivery_id)
@@ -335,25 +331,33 @@ class Courier:
             self._news.set()
         self._wake_all()
 
-    def _deliver_result(self, letter: Letter, result: Result) -> None:
+    def _deliver_result(
+        self, letter: Letter, result: Result, *, road: float = 0.0
+    ) -> None:
+        """`road` are the seconds that it was on the way, whoever it is for."""
         self._handed_over.discard(result.delivery_id)
-        try:
-            self._journal.received(result)
-        except OSError as error:  # the result counts, and is the last one
-            self._give_up(f"The journal can't be written: {error}")
+        self._journal.received(result)
         with self._lock:
-            self._has_worked = True
+            self._breaks.server_works = True
             self._takings.results.append(result)
             is_batch = len(self._takings.results) >= self._batch
             is_refused = self._refusals.note(letter.run_id, result.outcome)
             if is_refused:
                 self._tray.stop(letter.run_id)
                 self._takings.refusals[letter.run_id] = result.outcome
-        self._tray.done(letter, result)
+        self._tray.done(letter, result, road=road)
         if is_batch or is_refused or not self._tray.has_letters:
             self._news.set()
         self._ready.set()  # there may be room for a domain that waited
         self._welcome.set()
+
+    def _put_down(self) -> None:
+        """What was received in this moment, before this thread waits for more."""
+        try:
+            self._journal.flush()
+        except OSError as error:  # the results count, and are the last ones
+            if not self.failure:
+                self._give_up(f"The journal can't be written: {error}")
 
     def _give_back(self, letter: Letter) -> None:
         self._tray.give_back(letter)
@@ -382,9 +386,9 @@ class Courier:
             return False
         if rests_now:
             logger.info("One connection less: %s", failure)
-            await _within(self._rests[min(rests, len(self._rests) - 1)], self._end)
+            await within(self._rests[min(rests, len(self._rests) - 1)], self._end)
         else:
-            await _within(_PAUSE_AFTER_FAILURE, self._end)
+            await within(_PAUSE_AFTER_FAILURE, self._end)
         with self._lock:
             self._resting -= rests_now
         return not self._closing
@@ -393,8 +397,3 @@ class Courier:
         with self._lock:
             self._seats -= 1
             self._news.set()
-
-
-async def _within(seconds: float | None, event: asyncio.Event) -> None:
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)

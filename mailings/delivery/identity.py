@@ -10,6 +10,7 @@ transaction that takes the work. docs/decisions.md has the rules and their reaso
 import logging
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from django.conf import settings
@@ -21,6 +22,7 @@ from mailings.delivery import identity_file, journal, schema
 from mailings.delivery.identity_file import Identity
 from mailings.models import Host, Installation
 from mailings.models.installation import new_key
+from mailsvc.statements import Change, Parameter, Statement
 
 logger = logging.getLogger(__name__)
 
@@ -81,17 +83,13 @@ def may_work(now: datetime) -> bool:
 
 def _beat(now: datetime) -> bool:
     """Counts that this host takes work; false if it may not, as far as is known."""
-    key = (
-        Installation.objects.filter(held_at=None).values_list("key", flat=True).first()
-    )
-    own = identity_file.read(_path_of(key)) if key else None
+    keys = _key_unless_held().rows()
+    own = identity_file.read(_path_of(keys[0][0])) if keys else None
     if own is None:
         return False
-    mine = Host.objects.filter(key=own.host)
-    as_it_was = mine.filter(admitted_at__isnull=False, beats__gte=own.beats)
-    if not as_it_was.update(beats=F("beats") + 1, beat_at=now):
+    if not _one_beat().run(host=own.host, beats=own.beats, now=now):
         return False
-    beats = mine.values_list("beats", flat=True).get()
+    beats = _beats_of_host().rows(host=own.host)[0][0]
     # Never before: a file that knows more than the database tells of a lost past.
     transaction.on_commit(
         lambda: identity_file.keep(
@@ -99,6 +97,28 @@ def _beat(now: datetime) -> bool:
         )
     )
     return True
+
+
+@cache
+def _key_unless_held() -> Statement:
+    return Statement(
+        lambda: Installation.objects.filter(held_at=None).values_list("key")
+    )
+
+
+@cache
+def _one_beat() -> Change:
+    as_it_was = Host.objects.filter(
+        key=Parameter("host"), admitted_at__isnull=False, beats__gte=Parameter("beats")
+    )
+    return Change(lambda: as_it_was, beats=F("beats") + 1, beat_at=Parameter("now"))
+
+
+@cache
+def _beats_of_host() -> Statement:
+    return Statement(
+        lambda: Host.objects.filter(key=Parameter("host")).values_list("beats")
+    )
 
 
 def hold(now: datetime, *, patience: timedelta = PATIENCE) -> Hold | None:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 BLOCK = 64 * 1024  # bytes in memory at once, per letter under way
 
@@ -32,11 +33,11 @@ class Tail:
     pieces: tuple[Piece, ...] = ()
     between: bytes = b""
     end: bytes = b""
+    size: int = field(init=False)
 
-    @property
-    def size(self) -> int:
+    def __post_init__(self) -> None:
         pieces = sum(len(self.between) + piece.size for piece in self.pieces)
-        return pieces + len(self.end)
+        object.__setattr__(self, "size", pieces + len(self.end))
 
     def blocks(self) -> Iterator[bytes]:
         for piece in self.pieces:
@@ -46,8 +47,7 @@ class Tail:
             yield self.end
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(NamedTuple):
     """One message to one recipient, ready for the wire."""
 
     delivery_id: int
@@ -55,7 +55,7 @@ class Letter:
     sender: str
     recipient: str
     content: bytes  # CRLF line ends, dots stuffed, ends with CRLF
-    tail: Tail = field(default=Tail(), repr=False)  # the same, after it
+    tail: Tail = Tail()  # the same, after it
 
     @property
     def size(self) -> int:

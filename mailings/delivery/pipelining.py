@@ -42,12 +42,14 @@ class Answers:
 
 
 async def answers(
+    heard: Callable[[], Reply | None],
     listen: Callable[[Phase], Awaitable[Reply]],
     in_words: Callable[[Exception], str],
     troubles: tuple[type[Exception], ...],
 ) -> Answers:
     """
-    Reads the three replies. `listen` gives the next one or raises one of `troubles`.
+    Reads the three replies. `heard` gives the next one if it is here, `listen` waits
+    for it; both may raise one of `troubles`.
 
     After a refusal the others must be refusals too, or 354, which a server may say
     although nobody is to get the message (RFC 2920 3.1). A 2yz then belongs to
@@ -57,7 +59,7 @@ async def answers(
     phase = Phase.MAIL
     try:
         for phase, good in _GROUP:
-            reply = await listen(phase)
+            reply = heard() or await listen(phase)
             kind = reply.code // 100
             if phase is Phase.DATA:
                 found.wants_body = kind == 3

@@ -31,9 +31,9 @@ from mailings.delivery.record import not_composed
 from mailings.delivery.replies import Outcome
 from mailings.delivery.report import PumpReport
 from mailings.delivery.server import configured_server, fingerprint
-from mailings.delivery.smtp import Server
 from mailings.delivery.suppress import claimed_though_suppressed
 from mailings.delivery.tray import Takings, domain_of
+from mailings.delivery.troubles import Server
 from mailings.models import Lease, Run
 from mailsvc import logs
 

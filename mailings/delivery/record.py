@@ -10,6 +10,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import NamedTuple
 
 from django.db import transaction
@@ -22,6 +23,7 @@ from mailings.delivery.retry import next_attempt
 from mailings.delivery.statistics import Tried, count_attempts, count_ends
 from mailings.delivery.suppress import suppress_refused
 from mailings.models import Attempt, Delivery, Lease, Mailing, Run
+from mailsvc.statements import Change, Parameter, Statement
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +51,12 @@ class _Fate(NamedTuple):
     due_at: datetime | None = None
 
 
+# The server's last word on it.
+_ENDED = {
+    verdict: _Fate(str(verdict)) for verdict in (Verdict.ACCEPTED, Verdict.REFUSED)
+}
+
+
 @transaction.atomic
 def record(
     lease: Lease,
@@ -64,7 +72,7 @@ def record(
     if not counted:
         return 0
     attempts = [_attempt(result, rows[result.delivery_id]) for result in counted]
-    insert(Attempt, (each._asdict() for each in attempts))
+    insert(Attempt, Tried._fields, attempts)
     runs = _runs_of(
         rows[each.delivery_id] for each in counted if each.outcome.verdict in _AGAIN
     )
@@ -95,14 +103,21 @@ def record(
 
 def _leased(delivery_ids: Collection[int], lease: Lease) -> dict[int, _Row]:
     """Those that are still leased, and locked from now on."""
-    rows = (
-        Delivery.objects.filter(pk__among=delivery_ids)
-        .select_for_update()
-        .order_by("pk")
-        .values_list(*_Row._fields, "lease_id")
-    )
+    rows = _locked().rows(keys=list(delivery_ids))
     # Not a condition: the database would look through all that was ever leased.
     return {row[0]: _Row._make(row[:-1]) for row in rows if row[-1] == lease.pk}
+
+
+@cache
+def _locked() -> Statement:
+    return Statement(
+        lambda: (
+            Delivery.objects.filter(pk__among=Parameter("keys"))
+            .select_for_update()
+            .order_by("pk")
+            .values_list(*_Row._fields, "lease_id")
+        )
+    )
 
 
 def _runs_of(rows: Iterable[_Row]) -> dict[int, _Run]:
@@ -160,16 +175,16 @@ def not_composed(text: str) -> Outcome:
 def _attempt(result: Result, row: _Row) -> Tried:
     outcome = result.outcome
     return Tried(
-        delivery_id=result.delivery_id,
-        run_id=row.run_id,
-        number=row.attempt_count + 1,
-        started_at=result.started_at,
-        duration_ms=result.duration_ms,
-        outcome=outcome.verdict,
-        phase=outcome.phase,
-        code=outcome.code,
-        enhanced_code=outcome.enhanced_code,
-        reply=outcome.text,
+        result.delivery_id,
+        row.run_id,
+        row.attempt_count + 1,
+        result.started_at,
+        result.duration_ms,
+        str(outcome.verdict),
+        str(outcome.phase),
+        outcome.code,
+        outcome.enhanced_code,
+        outcome.text,
     )
 
 
@@ -182,7 +197,7 @@ def _fate(
     if run is None:  # the server's last word
         if outcome.phase is Phase.COMPOSE:
             return _Fate(Delivery.State.REFUSED, Delivery.Reason.NOT_COMPOSED)
-        return _Fate(outcome.verdict.value)
+        return _ENDED[outcome.verdict]
     may_retry = retry_at is not None and retry_at < run.closes_at
     if outcome.verdict is Verdict.DEFERRED:
         if retry_at is None:
@@ -201,22 +216,31 @@ def _move(fates: dict[_Fate, list[_Row]], suppressed: Counter[tuple[int, str]]) 
     for fate, rows in fates.items():
         # One more try than before: equal within a group of the same number.
         for tries, group in _by_tries(rows):
-            changes: dict[str, object] = {
-                "state": fate.state,
-                "reason": fate.reason,
-                "lease": None,
-                "attempt_count": tries,
-            }
-            if fate.due_at is not None:
-                changes["due_at"] = fate.due_at
-            keys = [row.pk for row in group]
-            Delivery.objects.filter(pk__among=keys).update(**changes)
+            _moved(is_due=fate.due_at is not None).run(
+                keys=[row.pk for row in group],
+                state=str(fate.state),
+                reason=str(fate.reason),
+                tries=tries,
+                due_at=fate.due_at,
+            )
         for run_id, n in Counter(row.run_id for row in rows).items():
             books[run_id].update({fate.state: n, "attempts": n, "sending": -n})
     for (run_id, was), n in suppressed.items():
         books[run_id].update({Delivery.State.SUPPRESSED: n, was: -n})
     for run_id in sorted(books):  # one order for all: no deadlocks
         move(run_id, books[run_id])
+
+
+@cache
+def _moved(*, is_due: bool) -> Change:
+    return Change(
+        lambda: Delivery.objects.filter(pk__among=Parameter("keys")),
+        state=Parameter("state"),
+        reason=Parameter("reason"),
+        lease=None,
+        attempt_count=Parameter("tries"),
+        **({"due_at": Parameter("due_at")} if is_due else {}),
+    )
 
 
 def _by_tries(rows: Iterable[_Row]) -> Iterable[tuple[int, list[_Row]]]:

@@ -9,7 +9,6 @@ server itself. The server's text is evidence for people, never a reason to act.
 import codecs
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
@@ -55,8 +54,7 @@ class Garbled(Exception):
     """What came is not an SMTP reply. The connection can't be used any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     code: int
     text: str
 
@@ -69,8 +67,7 @@ class Reply:
         return found.group(0).strip()
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(NamedTuple):
     """How far one message got, and what the server said there."""
 
     phase: Phase
@@ -79,8 +76,7 @@ class Exchange:
     handed_over: bool = False  # the final dot has left for the server
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     verdict: Verdict
     phase: Phase
     code: int | None

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.utils.crypto import salted_hmac
 
-from mailings.delivery.smtp import Server
+from mailings.delivery.troubles import Server
 
 
 def configured_server() -> Server:

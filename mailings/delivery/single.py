@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from mailings.delivery.clock import clock
 from mailings.delivery.letter import Letter
 from mailings.delivery.replies import Outcome, outcome
-from mailings.delivery.smtp import Connection, Failed, Server, usable_for
+from mailings.delivery.smtp import Connection, usable_for
+from mailings.delivery.troubles import Failed, Server
 
 _LEAST = 0.1  # seconds; a step whose time is over fails by itself, in words
 

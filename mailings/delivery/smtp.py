@@ -13,7 +13,6 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 from mailings.delivery.clock import clock
 from mailings.delivery.letter import Letter
@@ -24,11 +23,9 @@ from mailings.delivery.replies import (
     Phase,
     Reply,
 )
+from mailings.delivery.troubles import TROUBLES, Failed, Server, require
 from mailings.delivery.wire import EARLY, Wire
 
-# What can go wrong with a host name, a socket, TLS or the peer's bytes. UnicodeError:
-# a host label that is empty or too long; ValueError covers it and certificate errors.
-_TROUBLES = (OSError, ValueError, Garbled)
 _ENVELOPE_TIMEOUTS = {
     Phase.MAIL: "envelope",
     Phase.RCPT: "envelope",
@@ -39,30 +36,6 @@ _ENVELOPE_TIMEOUTS = {
 # envelope goes with them, in one packet more or less.
 _AT_ONCE = 16_000
 _SLOWEST = 20_000  # bytes a second
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """Where mail is handed over, and how we introduce ourselves."""
-
-    host: str
-    port: int
-    user: str = ""
-    password: str = field(default="", repr=False)
-    starttls: bool = False
-    implicit_tls: bool = False
-    hello_name: str = "localhost"
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
-
-
-class Failed(Exception):
-    """The conversation broke off before a message was begun."""
-
-    def __init__(self, exchange: Exchange) -> None:
-        super().__init__(exchange.trouble or str(exchange.reply))
-        self.exchange = exchange
 
 
 class Connection:
@@ -82,6 +55,8 @@ class Connection:
         self._broken = False
         self._extensions: dict[str, str] = {}
         self._pipelining = pipelining
+        self._pipelines = False  # both sides do
+        self._limit = 0  # bytes of a message that the server takes; 0: it does not say
         self._ahead: Letter | None = None  # its envelope is under way
         self.out_of_step = False  # the server says PIPELINING, and can't do it
 
@@ -115,10 +90,10 @@ class Connection:
             if wire is not None:
                 wire.transport.abort()
             raise
-        except _TROUBLES as error:
+        except TROUBLES as error:
             if wire is not None:
                 wire.transport.abort()
-            raise Failed(Exchange(phase, trouble=_in_words(error, server))) from error
+            raise Failed(Exchange(phase, trouble=in_words(error, server))) from error
         return connection
 
     def _opening(self) -> Iterator[tuple[Phase, Callable[[], Awaitable[None]]]]:
@@ -131,7 +106,7 @@ class Connection:
             yield Phase.AUTH, self._log_in
 
     async def _banner(self) -> None:
-        _require(Phase.BANNER, await self._wire.reply(self._timeouts["banner"]), 220)
+        require(Phase.BANNER, await self._wire.reply(self._timeouts["banner"]), 220)
 
     async def _hello(self) -> None:
         reply = await self._command(f"EHLO {self._server.hello_name}", "hello")
@@ -139,11 +114,18 @@ class Connection:
             raise Failed(Exchange(Phase.HELLO, reply))
         if reply.code != 250:  # RFC 5321 4.1.4: an old server; talk plainly
             reply = await self._command(f"HELO {self._server.hello_name}", "hello")
-            _require(Phase.HELLO, reply, 250)
-            self._extensions = {}
+            require(Phase.HELLO, reply, 250)
+            self._note_extensions({})
             return
         words = (line.partition(" ") for line in reply.text.upper().splitlines()[1:])
-        self._extensions = {name: parameters for name, _, parameters in words}
+        self._note_extensions({name: parameters for name, _, parameters in words})
+
+    def _note_extensions(self, extensions: dict[str, str]) -> None:
+        self._extensions = extensions
+        self._pipelines = self._pipelining and "PIPELINING" in extensions
+        # RFC 1870 4: no number, or 0, is no limit that it would tell.
+        limit = extensions.get("SIZE", "")
+        self._limit = int(limit) if limit.isascii() and limit.isdigit() else 0
 
     async def _start_tls(self) -> None:
         if "STARTTLS" not in self._extensions:
@@ -152,7 +134,7 @@ class Connection:
                     Phase.TLS, Reply(554, "STARTTLS is required and was not offered.")
                 )
             )
-        _require(Phase.TLS, await self._command("STARTTLS", "hello"), 220)
+        require(Phase.TLS, await self._command("STARTTLS", "hello"), 220)
         if self._wire.buffer:  # injected before encryption began (CVE-2011-0411)
             raise Garbled("There was more than a reply to STARTTLS.")
         async with asyncio.timeout(self._timeouts["hello"]):
@@ -175,9 +157,9 @@ class Connection:
         else:
             reply = await self._command("AUTH LOGIN", "hello")
             for secret in (user, password):
-                _require(Phase.AUTH, reply, 334)
+                require(Phase.AUTH, reply, 334)
                 reply = await self._command(base64.b64encode(secret).decode(), "hello")
-        _require(Phase.AUTH, reply, 235)
+        require(Phase.AUTH, reply, 235)
 
     @property
     def is_usable(self) -> bool:
@@ -188,6 +170,16 @@ class Connection:
         wire = self._wire
         surplus = wire.buffer and self._ahead is None
         return not (self._broken or wire.lost or surplus)
+
+    @property
+    def flights(self) -> int:
+        """How often it said something and was answered."""
+        return self._wire.flights
+
+    @property
+    def quickest(self) -> float:
+        """Seconds that the quickest answer took."""
+        return self._wire.quickest
 
     def can_send(self, letter: Letter) -> bool:
         """Usable, and it is not another letter's envelope that is under way."""
@@ -223,10 +215,6 @@ class Connection:
             raise
         return await self._body(letter, following)
 
-    @property
-    def _pipelines(self) -> bool:
-        return self._pipelining and "PIPELINING" in self._extensions
-
     async def _envelope(self, letter: Letter) -> Exchange | None:
         """MAIL, RCPT, DATA. None if the server waits for the body."""
         too_large = self._too_large(letter)
@@ -241,20 +229,21 @@ class Connection:
                 if reply.code // 100 != good:
                     await self._reset(phase, reply)
                     return Exchange(phase, reply)
-        except _TROUBLES as error:
+        except TROUBLES as error:
             self._broken = True
-            return Exchange(phase, trouble=_in_words(error, self._server))
+            return Exchange(phase, trouble=in_words(error, self._server))
         return None
 
     async def _group(self, letter: Letter) -> Exchange | None:
         """The same in one flight, which may have left already."""
         if self._ahead is None:
-            self._wire.transport.write(group(letter.sender, letter.recipient))
+            self._wire.say(group(letter.sender, letter.recipient))
         self._ahead = None
         found = await answers(
+            self._wire.heard,
             lambda phase: self._wire.reply(self._timeouts[_ENVELOPE_TIMEOUTS[phase]]),
-            lambda error: _in_words(error, self._server),
-            _TROUBLES,
+            lambda error: in_words(error, self._server),
+            TROUBLES,
         )
         self.out_of_step |= found.out_of_step
         self._broken |= found.broken
@@ -278,7 +267,7 @@ class Connection:
         """A lone dot, for a server that wants a body for nobody (RFC 2920 3.1)."""
         try:
             await self._command(".", "dot")
-        except _TROUBLES:
+        except TROUBLES:
             self._broken = True
 
     async def _body(
@@ -293,22 +282,22 @@ class Connection:
                 if self._wire.lost:  # asyncio would drop it without a word
                     raise ConnectionError(self._wire.lost)
                 handed_over = True  # as far as anybody could tell afterwards
-                self._wire.transport.write(body)
+                self._wire.say(body)
             else:
                 handed_over = await self._write(letter)
                 if handed_over and self._pipelines:
-                    self._wire.transport.write(self._envelope_of(following()))
+                    self._wire.say(self._envelope_of(following()))
             reply = await self._wire.reply(self._timeouts["dot"])
             if not handed_over:  # it spoke while the dot was still here
                 self._broken = True
                 if reply.code // 100 not in (4, 5):
                     raise Garbled(EARLY)
                 return Exchange(Phase.DOT, reply)
-        except _TROUBLES as error:
+        except TROUBLES as error:
             self._broken = True
             # Of a letter whose sending the server broke into, the rest may have left.
             handed_over |= self._is_written and self._wire.has_left
-            trouble = _in_words(error, self._server)
+            trouble = in_words(error, self._server)
             return Exchange(Phase.DOT, trouble=trouble, handed_over=handed_over)
         if reply.code // 100 == 3 or reply.code == 421:
             self._broken = True
@@ -322,7 +311,7 @@ class Connection:
         for block in letter.blocks():
             if self._wire.buffer:
                 return False
-            self._wire.transport.write(block)
+            self._wire.say(block)
             written += len(block)
             self._is_written = written > letter.size  # with the dot
             if not await self._wire.flush(min(self._timeouts["body"], until - clock())):
@@ -331,10 +320,8 @@ class Connection:
 
     def _too_large(self, letter: Letter) -> str:
         """Why the server would refuse the letter for its size alone; else nothing."""
-        limit = self._extensions.get("SIZE", "")
-        size = letter.size
-        # RFC 1870 4: no number, or 0, is no limit that it would tell.
-        if not (limit.isascii() and limit.isdigit() and 0 < int(limit) < size):
+        size, limit = letter.size, self._limit
+        if not 0 < limit < size:
             return ""
         return f"The message has {size} bytes, and {self._server} takes {limit}."
 
@@ -346,7 +333,7 @@ class Connection:
             return
         try:
             answer = await self._command("RSET", "quit")
-        except _TROUBLES:
+        except TROUBLES:
             self._broken = True
         else:
             self._broken = answer.code != 250
@@ -354,7 +341,7 @@ class Connection:
     async def _command(self, line: str, timeout: str) -> Reply:
         if self._wire.buffer:  # a surplus reply would be taken for the next one
             raise Garbled("The server replied to something that was not said.")
-        self._wire.transport.write(line.encode("ascii") + b"\r\n")
+        self._wire.say(line.encode("ascii") + b"\r\n")
         return await self._wire.reply(self._timeouts[timeout])
 
     async def close(self) -> None:
@@ -364,7 +351,7 @@ class Connection:
         Where an envelope is under way, the server would take it for a message.
         """
         if self.is_usable and self._ahead is None:
-            with contextlib.suppress(*_TROUBLES):
+            with contextlib.suppress(*TROUBLES):
                 await self._command("QUIT", "quit")
         self._wire.transport.abort()
 
@@ -379,12 +366,7 @@ async def usable_for(
     return None
 
 
-def _require(phase: Phase, reply: Reply, code: int) -> None:
-    if reply.code != code:
-        raise Failed(Exchange(phase, reply))
-
-
-def _in_words(error: Exception, server: Server) -> str:
+def in_words(error: Exception, server: Server) -> str:
     """What happened, for people; never contains a secret."""
     if isinstance(error, TimeoutError):
         return f"{server} did not answer in time."

@@ -72,8 +72,8 @@ def count_attempts(attempts: Iterable[Tried | Attempt]) -> None:
         replies[key].append(one.started_at)
     periods: dict[_Key, Counter[str]] = defaultdict(Counter)
     for (run_id, outcome, *_), times in replies.items():
-        for at in times:
-            periods[run_id, period_of(at)][outcome] += 1
+        for period, n in _periods_of(times):
+            periods[run_id, period][outcome] += n
     _add(
         _PERIODS,
         (
@@ -88,6 +88,14 @@ def count_attempts(attempts: Iterable[Tried | Attempt]) -> None:
             for key, times in sorted(replies.items())
         ),
     )
+
+
+def _periods_of(times: Sequence[datetime]) -> Iterable[tuple[datetime, int]]:
+    """How many in each period: of a batch, mostly all in one."""
+    first, last = period_of(min(times)), period_of(max(times))
+    if first == last:
+        return [(first, len(times))]
+    return Counter(map(period_of, times)).items()
 
 
 def count_ends(ends: Mapping[tuple[int, str, str], int]) -> None:

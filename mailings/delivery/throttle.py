@@ -3,6 +3,8 @@ How many letters of one domain are under way at once.
 
 A domain that crawls never has all connections, one that asks for patience (4xx again
 and again) gets fewer letters and pauses until it takes some, and the rest goes on.
+Crawling is what it does itself: the way to a server that is far away, five times for
+each letter in lock-step, takes as long for everybody.
 What is known of a domain is one pump's own; knows no database and no socket.
 """
 
@@ -16,7 +18,8 @@ from mailings.delivery.replies import Outcome, Verdict
 
 logger = logging.getLogger(__name__)
 
-_QUICK, _CRAWLS = 0.25, 2.0  # seconds for a letter: quick below, crawling from here on
+# Seconds for a letter, less those on the road: quick below, crawling from here on.
+_QUICK, _CRAWLS = 0.25, 2.0
 _NEW = 1.0  # seconds without any reply until a new domain counts as a slow one
 _LATEST_COUNTS = 0.3  # of the seconds that a letter took, beside those before
 _ENOUGH = 5  # requests for patience in a row
@@ -34,6 +37,7 @@ class _Domain:
     room: int  # of them, as quick as it is
     under_way: int = 0
     seconds: float | None = None  # for a letter, lately
+    own: float = 0.0  # of them, without the road
     set_out_at: float = 0.0  # the first one, by the clock
     level: int = 0  # 1: slow, 2: crawls
     asked: int = 0  # for patience, in a row
@@ -96,8 +100,17 @@ class Throttle:
             self._not_set_out.discard(name)
             self._of(name).set_out_at = self._clock()
 
-    def ends(self, name: str, outcome: Outcome | None, seconds: float = 0.0) -> None:
-        """It has come to `outcome`, or is still to be sent."""
+    def ends(
+        self,
+        name: str,
+        outcome: Outcome | None,
+        seconds: float = 0.0,
+        road: float = 0.0,
+    ) -> None:
+        """
+        It has come to `outcome`, or is still to be sent. `road` of the seconds are the
+        server's distance.
+        """
         domain = self._domains[name]
         domain.under_way -= 1
         self._under_way[domain.level] -= 1
@@ -106,7 +119,7 @@ class Throttle:
                 domain.set_out_at = 0.0  # nothing is heard of it any more
                 self._not_set_out.add(name)
             return
-        self._note_pace(domain, seconds)
+        self._note_pace(domain, seconds, max(0.0, seconds - road))
         if outcome.verdict is Verdict.DEFERRED:
             if _asks_for_patience(outcome):
                 self._slow_down(domain, outcome)
@@ -180,12 +193,13 @@ class Throttle:
             domain.ready_at = now + domain.pause
         return True
 
-    def _note_pace(self, domain: _Domain, seconds: float) -> None:
+    def _note_pace(self, domain: _Domain, seconds: float, own: float) -> None:
         before = domain.seconds
         if before is not None:
             seconds = before + _LATEST_COUNTS * (seconds - before)
-        domain.seconds = seconds
-        level = (seconds >= _QUICK) + (seconds >= _CRAWLS)
+            own = domain.own + _LATEST_COUNTS * (own - domain.own)
+        domain.seconds, domain.own = seconds, own
+        level = (own >= _QUICK) + (own >= _CRAWLS)
         if before is None or level != domain.level:
             self._under_way[domain.level] -= domain.under_way
             self._under_way[level] += domain.under_way

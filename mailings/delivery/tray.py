@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain, islice
 
 from mailings.delivery.journal import Result
@@ -142,12 +143,15 @@ class Tray:
             self._make_room_of(letter)
             self._letters.append(letter)
 
-    def done(self, letter: Letter, result: Result) -> None:
-        """One that was taken has a result."""
+    def done(self, letter: Letter, result: Result, *, road: float = 0.0) -> None:
+        """
+        One that was taken has a result; `road` of its seconds are the way to the
+        server and back.
+        """
         domain, seconds = domain_of(letter), result.duration_ms / 1000
         with self._lock:
             self._in_hand -= 1
-            self._throttle.ends(domain, result.outcome, seconds)
+            self._throttle.ends(domain, result.outcome, seconds, road)
             if domain in self._waiting and self._throttle.is_free(domain):
                 self._letters.extendleft(reversed(self._waiting.pop(domain)))
 
@@ -244,7 +248,12 @@ class Tray:
 
 
 def domain_of(letter: Letter) -> str:
-    return letter.recipient.rpartition("@")[2].lower()
+    return _domain(letter.recipient)
+
+
+@lru_cache(maxsize=4096)  # asked five times for each letter
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2].lower()
 
 
 def named(letter: Letter) -> dict[str, object]:

@@ -1,13 +1,16 @@
 """The bytes of one connection: what leaves, and the replies that come."""
 
 import asyncio
+import contextlib
+from math import inf
 
 from mailings.delivery.replies import BYTES_LIMIT, Garbled, Reply, take_reply
 
 EARLY = "The server replied before it had the message."
+_AT_A_TIME = 8 * 1024  # bytes; what is read without a buffer of its own is copied less
 
 
-class Wire(asyncio.Protocol):
+class Wire(asyncio.BufferedProtocol):
     """Bytes in, replies out; knows whether all that was written has left."""
 
     def __init__(self) -> None:
@@ -16,7 +19,14 @@ class Wire(asyncio.Protocol):
         self.lost = ""
         self._flushed = True
         self._wants_silence = False
+        self._loop = asyncio.get_running_loop()
+        self._incoming = memoryview(bytearray(_AT_A_TIME))
+        self.flights = 0  # of words of ours that were answered
+        self.quickest = inf  # seconds for an answer: the road's own, at the most
+        self._said_at = 0.0  # what nothing has been heard of so far
         self._waiter: asyncio.Future[None] | None = None
+        self._until = 0.0  # by the loop's clock: so long is waited
+        self._alarm: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - for mypy
@@ -27,8 +37,11 @@ class Wire(asyncio.Protocol):
         transport.set_write_buffer_limits(high=1 if is_encrypted else 0, low=0)
         self._flushed = True
 
-    def data_received(self, data: bytes) -> None:
-        self.buffer += data
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._incoming
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.buffer += self._incoming[:nbytes]
         if self._wants_silence and not self._flushed and self.buffer[:1] not in b"45":
             # In this very moment, as the end is still here: it is certain.
             self.lost = EARLY
@@ -49,6 +62,8 @@ class Wire(asyncio.Protocol):
             if exc
             else "The server closed the connection."
         )
+        if self._alarm is not None:
+            self._alarm.cancel()
         self._wake()
 
     def pause_writing(self) -> None:
@@ -62,31 +77,51 @@ class Wire(asyncio.Protocol):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    async def _something_happens(self, until: float) -> None:
-        """Raises TimeoutError if nothing does before the loop's clock says so."""
-        loop = asyncio.get_running_loop()
-        self._waiter = loop.create_future()
-        # Less than a third of what asyncio.timeout() takes.
-        timer = loop.call_at(until, _too_late, self._waiter)
-        try:
-            await self._waiter
-        finally:
-            timer.cancel()
-            self._waiter = None
+    def _something_happens(self, until: float) -> "asyncio.Future[None]":
+        """Fails with TimeoutError if nothing does before the loop's clock says so."""
+        self._waiter = self._loop.create_future()
+        self._until = until
+        # One alarm for many waits, which hardly ever rings: a timer for each of them,
+        # and its removal, would take longer than the wait's other parts together.
+        if self._alarm is None or self._alarm.when() > until:
+            self._set_alarm()
+        return self._waiter
+
+    def _set_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = self._loop.call_at(self._until, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        if self._waiter is None or self._waiter.done():
+            return
+        if self._loop.time() < self._until:  # it was set for an earlier wait
+            self._set_alarm()
+        else:
+            self._waiter.set_exception(TimeoutError())
+
+    def say(self, words: bytes) -> None:
+        self._said_at = self._loop.time()
+        self.transport.write(words)
+
+    def heard(self) -> Reply | None:
+        """The next reply, if it is here."""
+        reply = take_reply(self.buffer) if self.buffer else None
+        if reply is not None and self._said_at:
+            self.flights += 1
+            self.quickest = min(self.quickest, self._loop.time() - self._said_at)
+            self._said_at = 0.0
+        return reply
 
     async def reply(self, seconds: float) -> Reply:
         """The next reply, whole, within `seconds`."""
-        reply = take_reply(self.buffer)
-        if reply is not None:
-            return reply
-        until = asyncio.get_running_loop().time() + seconds
-        while True:
+        until = self._loop.time() + seconds
+        while (reply := self.heard()) is None:
             if self.lost:
                 raise ConnectionError(self.lost)
             await self._something_happens(until)
-            reply = take_reply(self.buffer)
-            if reply is not None:
-                return reply
+        return reply
 
     @property
     def has_left(self) -> bool:
@@ -98,7 +133,7 @@ class Wire(asyncio.Protocol):
         Waits until everything written has left this process. False: the server has
         begun to refuse it before that; anything else that it says ends the connection.
         """
-        until = asyncio.get_running_loop().time() + seconds
+        until = self._loop.time() + seconds
         self._wants_silence = True
         try:
             while not self._flushed:
@@ -114,6 +149,7 @@ class Wire(asyncio.Protocol):
         return True
 
 
-def _too_late(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_exception(TimeoutError())
+async def within(seconds: float | None, event: asyncio.Event) -> None:
+    """Until the event is there, or the time is over; None is no limit."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)

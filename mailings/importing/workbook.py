@@ -13,8 +13,6 @@ from typing import Any, BinaryIO
 from xml.etree.ElementTree import ParseError
 
 from django.utils.translation import gettext as _
-from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
 
 from mailings.importing.sheets import MAX_COLUMNS, Line, Sheet, UnreadableFile
 
@@ -24,7 +22,7 @@ _PIECE = 1 << 16
 _BEGINNING = b"PK\x03\x04"
 # What broken archives and broken XML end in, in zipfile and openpyxl.
 _BROKEN = (
-    *(zipfile.BadZipFile, InvalidFileException, ParseError, EOFError),
+    *(zipfile.BadZipFile, ParseError, EOFError),
     *(KeyError, ValueError, TypeError, AttributeError, IndexError),
     *(NotImplementedError, RuntimeError, OverflowError),
 )
@@ -42,6 +40,9 @@ def opened(file: BinaryIO) -> Iterator[Sheet]:
     """The first sheet. Raises UnreadableFile, in words, also while it is read."""
     with _in_words():
         _require_bounds(file)
+        # Every process of a worker can import, and hardly ever does: 175 modules.
+        from openpyxl import load_workbook  # noqa: PLC0415
+
         book = load_workbook(file, read_only=True, data_only=True)
     try:
         if not book.worksheets:

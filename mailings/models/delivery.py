@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
@@ -22,7 +23,7 @@ class DeliveryQuerySet(OwnedQuerySet["Delivery"]):
         """Not begun, or to be tried again."""
         return self.filter(state__in=["pending", "deferred"])
 
-    def claimable(self, now: datetime) -> "DeliveryQuerySet":
+    def claimable(self, now: datetime | Combinable) -> "DeliveryQuerySet":
         return self.waiting().filter(due_at__lte=now)
 
     def to(self, *emails: str) -> "DeliveryQuerySet":
@@ -80,7 +81,10 @@ class Delivery(models.Model):
         )
         BY_HAND = "by_hand", _("the address was put down as suppressed by hand")
 
-    run = models.ForeignKey(Run, models.CASCADE, related_name="deliveries")
+    # No index of its own: that of `delivery_once_per_client_and_run` begins with it.
+    run = models.ForeignKey(
+        Run, models.CASCADE, db_index=False, related_name="deliveries"
+    )
     client = models.ForeignKey(
         Client, models.SET_NULL, null=True, related_name="deliveries"
     )

@@ -1,5 +1,6 @@
 """Mailings: list, detail with live state, create, edit, delete; what can be done."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, cast
 from uuid import UUID, uuid4
@@ -61,11 +62,13 @@ class OwnMailings(_Existing, Own):
     model = Mailing
 
 
-def live_state(mailing: Mailing, now: datetime) -> dict[str, Any]:
+def live_state(
+    mailing: Mailing, now: datetime, *, lists: Collection[int], picked: int
+) -> dict[str, Any]:
     """What changes while one looks at a mailing, and how soon to look again."""
     runs = list(mailing.runs.all()[: RUNS_SHOWN + 1])
     ahead = coming(mailing, now, has_run=bool(runs))
-    recipients, suppressed = mailing.recipient_counts()
+    recipients, suppressed = mailing.recipient_counts(lists=lists, picked=picked)
     return {
         "mailing": mailing,
         "recipients": recipients,
@@ -97,11 +100,13 @@ class MailingDetailPage(VisibleMailings, DetailPage):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         now = timezone.now()
-        state = live_state(self.object, now)
+        lists, picked = list(self._lists()), self.object.clients.count()
+        keys = [each.pk for each in lists]
+        state = live_state(self.object, now, lists=keys, picked=picked)
         return super().get_context_data(
             **state,
-            chosen_clients=self.object.clients.count(),
-            chosen_lists=self._lists(),
+            chosen_clients=picked,
+            chosen_lists=lists,
             message_has_page=self._message_has_page(),
             situation=situation(self.object),
             receiving=state["recipients"] - state["suppressed"],
@@ -181,7 +186,7 @@ class _MailingFormPage(ByOwner):
         if not recipients.exists():
             words = gettext("At the moment this mailing has no recipients.")
             messages.warning(self.request, words)
-        elif suppressed := recipients.order_by().suppressed().count():
+        elif suppressed := recipients.suppressions(self.object.owner_id).count():
             words = ngettext(
                 "%(count)d of the recipients is suppressed and gets nothing.",
                 "%(count)d of the recipients are suppressed and get nothing.",

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from importlib import import_module
 from multiprocessing import Event
 from multiprocessing.sharedctypes import RawValue
 from types import FrameType
@@ -25,7 +26,8 @@ from mailsvc import processes, shutdown
 
 logger = logging.getLogger(__name__)
 
-CANARY = "mailings.tasks.canary"
+_TASKS = "mailings.tasks"
+CANARY = f"{_TASKS}.canary"
 _LOOK_EVERY = 0.2  # seconds
 _REPAIR_GRACE = 10.0  # seconds that the others get when one of them was killed
 _SECOND_SIGNAL = 1.0  # seconds; `timeout` and terminals may send one signal twice
@@ -202,6 +204,9 @@ class Command(qcluster.Command):  # type: ignore[misc] # django_q has no types
             os.environ["Q_CLUSTER_NAME"] = options["cluster_name"]
         self._reach_database(ring=not options["run_once"])
         processes.take_children_along()
+        # Once, before the fork: each of the processes would load it for itself, at
+        # its first task, which may be the one that somebody waits for.
+        import_module(_TASKS)
         worker = Worker(grace=options["grace"], silence=options["silence"])
         worker.start()
         if options["run_once"]:
@@ -227,7 +232,7 @@ class Command(qcluster.Command):  # type: ignore[misc] # django_q has no types
             if ring:
                 # What was left over is looked for at once, and the canary sings: the
                 # first tick of Q2 is in 30 s.
-                for task in ("mailings.tasks.sweep", CANARY):
+                for task in (f"{_TASKS}.sweep", CANARY):
                     async_task(task)
         except DatabaseError as error:
             raise CommandError(

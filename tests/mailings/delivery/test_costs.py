@@ -1,5 +1,6 @@
 """What a delivery costs, counted and not timed, so that gains do not get lost."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -72,6 +73,33 @@ def test_a_batch_costs_the_same_statements_however_large_it_is(
     claiming, recording = many
     batch = settings.DELIVERY["batch"]
     assert (claiming + recording) * 1000 / batch <= 45
+
+
+@pytest.mark.usefixtures("both_modes")
+def test_the_journal_is_written_to_once_for_each_letter(
+    smtp_server: SmtpServer,
+    given_run: GivenRun,
+    pump: Pump,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And once more where a connection has nothing to do."""
+    written, write = [], os.write
+
+    def counted(file: int, data: bytes) -> int:
+        written.append(data)
+        return write(file, data)
+
+    given_run(60)
+    connections = 4
+    with monkeypatch.context() as watched:
+        watched.setitem(settings.DELIVERY, "connections", connections)
+        watched.setattr(os, "write", counted)
+        pump()
+    lines = [each for each in written if each.startswith((b"D ", b"R ["))]
+    assert sum(each.count(b"D ") for each in lines) == 60
+    assert sum(each.count(b"R [") for each in lines) == 60
+    pipelined = settings.DELIVERY["pipelining"]
+    assert len(lines) <= (60 + 3 * connections if pipelined else 2 * 60)
 
 
 def test_planning_costs_the_same_however_many_there_are(given_run: GivenRun) -> None:

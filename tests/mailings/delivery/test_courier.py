@@ -6,7 +6,7 @@ from mailings.delivery.courier import Courier, clock
 from mailings.delivery.journal import Journal
 from mailings.delivery.letter import Letter
 from mailings.delivery.replies import Verdict
-from mailings.delivery.smtp import Server
+from mailings.delivery.troubles import Server
 from tests.support.smtp_server import SmtpServer
 
 

@@ -28,6 +28,27 @@ def test_it_tells_outcomes_and_doubts_apart(tmp_path: Path) -> None:
     own.close(forget=True)
 
 
+def test_an_outcome_goes_along_with_the_next_line_or_by_itself(tmp_path: Path) -> None:
+    """Until then just the letter is in doubt that its connection is about."""
+    own = Journal.create(tmp_path)
+    own.handing_over(1)
+    own.received(result(1))
+    assert journal.read(own.path).in_doubt == {1}
+    own.handing_over(2)
+    assert journal.read(own.path).in_doubt == {2}
+    own.received(result(2))
+    own.flush()
+    assert journal.read(own.path).results.keys() == {1, 2}
+    own.close(forget=True)
+
+
+def test_no_outcome_is_left_behind_when_it_is_closed(tmp_path: Path) -> None:
+    own = Journal.create(tmp_path)
+    own.received(result(1))
+    own.close(forget=False)
+    assert journal.read(own.path).results == {1: result(1)}
+
+
 def test_a_second_try_is_in_doubt_again(tmp_path: Path) -> None:
     own = Journal.create(tmp_path)
     own.received(result(1))

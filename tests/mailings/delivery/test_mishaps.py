@@ -121,6 +121,15 @@ def test_no_encryption_where_it_is_wanted_is_our_accounts_trouble(
 # --- the journal ---
 
 
+def no_space_for_outcomes(file: int, data: bytes) -> int:
+    if b"R [" in data:
+        raise OSError(errno.ENOSPC, "No space left on device")
+    return write(file, data)
+
+
+write = os.write
+
+
 def test_a_disk_that_is_full_after_the_reply_doubles_nobody(
     smtp_server: SmtpServer,
     given_run: GivenRun,
@@ -129,7 +138,7 @@ def test_a_disk_that_is_full_after_the_reply_doubles_nobody(
 ) -> None:
     run = given_run(3)
     with monkeypatch.context() as full:
-        full.setattr(Journal, "received", no_space)
+        full.setattr(os, "write", no_space_for_outcomes)
         report = pump()
     assert "journal" in report.failure
     assert report.server_error is None

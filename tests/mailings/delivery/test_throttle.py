@@ -140,6 +140,20 @@ def test_a_domain_has_no_more_connections_than_it_may(
 
 
 @pytest.mark.django_db
+def test_a_server_that_is_far_away_gets_all_connections(
+    smtp_server: SmtpServer, run_to: RunTo, pump: Pump, alice: User, settings: Any
+) -> None:
+    settings.DELIVERY = {**settings.DELIVERY, "connections": 8}
+    smtp_server.extensions = ["8BITMIME"]  # lock-step: a letter takes 0.4 s
+    for stage in ("ehlo", "mail", "rcpt", "data", "dot"):
+        smtp_server.script[stage] = Steps(Wait(0.1), USUAL)
+    run = run_to(alice, far=60)
+    pump()
+    assert ledger(run)["accepted"] == 60
+    assert smtp_server.peak == 8
+
+
+@pytest.mark.django_db
 def test_a_domain_that_only_defers_is_asked_less_and_less(
     smtp_server: SmtpServer, run_to: RunTo, pump: Pump, alice: User
 ) -> None:
@@ -205,6 +219,15 @@ def test_the_slower_a_domain_the_fewer_connections_it_has(
     assert at_once(throttle) == 6  # nobody knows it
     hear(throttle, "250 2.0.0 Ok", seconds=seconds)
     assert at_once(throttle) == room  # of the quick, one more ahead on each
+
+
+@pytest.mark.parametrize(("own", "room"), [(0.01, 16), (0.3, 6), (5.0, 4)], ids=str)
+def test_the_way_to_the_server_is_no_domains_fault(
+    throttle: Throttle, own: float, room: int
+) -> None:
+    throttle.begins("example.com")
+    throttle.ends("example.com", said("250 2.0.0 Ok"), 4.0 + own, road=4.0)
+    assert at_once(throttle) == room
 
 
 def test_slow_domains_leave_room_together(throttle: Throttle) -> None:
