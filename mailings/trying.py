@@ -18,12 +18,12 @@ from django.utils.translation import gettext_lazy as _
 from mailings.delivery import identity
 from mailings.delivery.compose import Composer, NotComposed, Text
 from mailings.delivery.enclosures import Enclosures
-from mailings.delivery.letter import Letter, Piece
+from mailings.delivery.letter import Letter, Piece, Unreadable
 from mailings.delivery.rates import Asked, Rates, take_turn
-from mailings.delivery.replies import Outcome, Verdict
+from mailings.delivery.replies import Outcome, Phase, Verdict
 from mailings.delivery.server import configured_server
 from mailings.delivery.single import hand_over
-from mailings.models import Attachment, Message, Suppression
+from mailings.models import Message, Suppression
 from mailings.models.run import new_key
 from mailings.previewing import text_of
 from mailsvc.rates import rates
@@ -33,6 +33,7 @@ from users.models import AuditEntry, User
 PATIENCE = 15.0  # seconds that a page may wait for the mail server
 _MARK = "t"  # the outbox shows who asked for the test by it
 
+_UNREADABLE = _("The attachments can't be read at the moment.")
 _WORDS = {
     Verdict.ACCEPTED: _("The mail server has accepted it."),
     Verdict.REFUSED: _("The mail server refuses it for good."),
@@ -63,7 +64,11 @@ class Tried:
         code = f"{outcome.code} " if outcome.code else ""
         return cls(
             email,
-            words=str(_WORDS[outcome.verdict]),
+            words=str(
+                _UNREADABLE
+                if outcome.phase is Phase.COMPOSE
+                else _WORDS[outcome.verdict]
+            ),
             reply=f"{code}{outcome.text}".strip(),
             is_accepted=outcome.verdict is Verdict.ACCEPTED,
         )
@@ -84,10 +89,8 @@ def send_test(
         try:
             keys = message.attachments.values_list("pk", flat=True)
             enclosed = enclosures.pieces(keys)
-        except (Attachment.DoesNotExist, OSError) as error:  # taken off meanwhile; full
-            raise NotPossible(
-                gettext("The attachments can't be read at the moment.")
-            ) from error
+        except Unreadable as error:  # taken off meanwhile; the disk is full
+            raise NotPossible(str(_UNREADABLE)) from error
         for email in to:
             if email in found:
                 continue

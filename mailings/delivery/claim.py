@@ -75,6 +75,7 @@ def due_runs(now: datetime, *, only: Collection[int] | None = None) -> list[_Due
     runs = (
         Run.objects.unfinished()
         .allowed_to_send()
+        .ready(now)
         .filter(closes_at__gt=now)
         .filter(Exists(Delivery.objects.claimable(now).filter(run=OuterRef("pk"))))
     )

@@ -10,16 +10,15 @@ import contextlib
 import logging
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import copy_context
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
+from mailings.delivery.breaks import Breaks
 from mailings.delivery.clock import clock
 from mailings.delivery.journal import Journal, Result
-from mailings.delivery.letter import Letter
+from mailings.delivery.letter import Letter, Unreadable
 from mailings.delivery.refusals import Refusals
 from mailings.delivery.replies import Outcome, Phase, Verdict, outcome
 from mailings.delivery.smtp import Connection, Failed, Server, usable_for
@@ -28,8 +27,6 @@ from mailings.delivery.tray import Takings, Tray, named
 
 logger = logging.getLogger(__name__)
 
-# After so many connections that broke over the same letter, it is the letter.
-_BREAKS_PER_LETTER = 3
 _PAUSE_AFTER_FAILURE = 0.5  # seconds until the same connection is tried again
 
 
@@ -73,7 +70,7 @@ class Courier:
         self._tray = Tray(Throttle(connections, per_domain=per_domain))
         self._takings = Takings()
         self._refusals = Refusals()
-        self._breaks: Counter[int] = Counter()
+        self._breaks = Breaks()
         self._seats = connections
         self._resting = 0
         self._lock = threading.Lock()  # guards the five above
@@ -119,7 +116,7 @@ class Courier:
     @property
     def broken(self) -> set[int]:
         """Deliveries over which a connection broke, or the server refused to work."""
-        return set(self._breaks)
+        return self._breaks.deliveries
 
     @property
     def has_connections(self) -> bool:
@@ -216,6 +213,10 @@ class Courier:
                         return
                     rests += not proven
                     proven = False
+                except Unreadable as reason:
+                    self._note_not_taken(letter)  # nor ever whole on its way
+                    self._set_aside(letter, str(reason))
+                    connection = await usable_for(letter, connection)
                 except NotBegun as reason:
                     self._give_back(letter)
                     self._give_up(str(reason))
@@ -290,7 +291,9 @@ class Courier:
             self._pipelining = False  # for connections that are opened from now on
         verdict = outcome(exchange)
         if not verdict.is_attempt:
-            verdict = self._blame(letter, verdict) or verdict
+            verdict = self._breaks.note(
+                letter.delivery_id, verdict, has_worked=self._has_worked
+            )
         if not verdict.is_attempt:
             if exchange.phase is Phase.DOT:
                 self._note_not_taken(letter)
@@ -300,17 +303,6 @@ class Courier:
             letter, Result(letter.delivery_id, verdict, started_at, took)
         )
         return not verdict.is_unknown
-
-    def _blame(self, letter: Letter, verdict: Outcome) -> Outcome | None:
-        """A letter over which connection after connection breaks is put off."""
-        self._breaks[letter.delivery_id] += 1
-        if self._breaks[letter.delivery_id] < _BREAKS_PER_LETTER:
-            return None
-        if not self._has_worked:  # nothing is said about this one in particular
-            return None
-        if verdict.verdict is Verdict.ACCOUNT or verdict.phase is Phase.MAIL:
-            return None
-        return replace(verdict, verdict=Verdict.DEFERRED)
 
     def _note_not_taken(self, letter: Letter) -> None:
         self._handed_over.discard(letter.delivery_id)
@@ -354,6 +346,14 @@ class Courier:
             self._news.set()
         self._ready.set()  # there may be room for a domain that waited
         self._welcome.set()
+
+    def _set_aside(self, letter: Letter, why: str) -> None:
+        """With all of its run: a file of it can't be read. Others' go on."""
+        with self._lock:
+            self._tray.stop(letter.run_id)
+            self._takings.unreadable[letter.run_id] = why
+            self._news.set()
+        self._give_back(letter)
 
     def _give_back(self, letter: Letter) -> None:
         self._tray.give_back(letter)

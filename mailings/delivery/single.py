@@ -8,7 +8,8 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 
 from mailings.delivery.clock import clock
-from mailings.delivery.letter import Letter
+from mailings.delivery.letter import Letter, Unreadable
+from mailings.delivery.record import not_composed
 from mailings.delivery.replies import Outcome, outcome
 from mailings.delivery.smtp import Connection, Failed, Server, usable_for
 
@@ -63,8 +64,12 @@ async def _one_by_one(
         except Failed as failed:  # the others would hear the same
             rest = len(letters) - len(found)
             return found + [outcome(failed.exchange)] * rest
-        exchange = await connection.send(letter, before_body=lambda: None)
-        found.append(outcome(exchange))
+        try:
+            exchange = await connection.send(letter, before_body=lambda: None)
+        except Unreadable as error:
+            found.append(not_composed(str(error)))
+        else:
+            found.append(outcome(exchange))
     if connection is not None:
         await connection.close()
     return found

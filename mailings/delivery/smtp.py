@@ -204,8 +204,8 @@ class Connection:
         Hands one letter over.
 
         `before_body` is called when the server waits for the body and nothing of it
-        has left; what it raises ends the connection. For what the server or the
-        network does, nothing is raised.
+        has left; what it raises ends the connection, as does Unreadable: then the dot
+        has not left. For what the server or the network does, nothing is raised.
 
         `following` is asked when the body leaves, if the server knows PIPELINING, for
         the letter that will be sent next over this connection: its envelope, and no
@@ -218,10 +218,10 @@ class Connection:
             return refusal
         try:
             before_body()
+            return await self._body(letter, following)
         except BaseException:
             self._broken = True
             raise
-        return await self._body(letter, following)
 
     @property
     def _pipelines(self) -> bool:

@@ -39,7 +39,8 @@ class DeadPump:
             "seconds": 60,
         }
         self.lease = take_lease(**(fields | lease))
-        self.claims = claim(self.lease, size=100, now=now)
+        claims = claim(self.lease, size=100, now=now)
+        self.claims = sorted(claims, key=lambda each: each.email)
 
     def __getitem__(self, number: int) -> Claim:
         return self.claims[number]
