@@ -11,6 +11,7 @@ The engine: models and SMTP. It knows no request, no form and no Django-Q2.
     waiting   a run whose files can't be read waits
     clock     the clock of leases
     courier   several connections at work, in a thread of their own
+    threads   what comes after a thread
     tray      the letters between that thread and the pump's
     throttle  how many letters of one domain are under way at once
     rates     how many letters may leave in how long

@@ -18,10 +18,11 @@ from functools import partial
 from mailings.delivery.breaks import Breaks
 from mailings.delivery.clock import clock
 from mailings.delivery.journal import Journal, Result
-from mailings.delivery.letter import Letter, Unreadable
+from mailings.delivery.letter import Letter, NotBegun, Unreadable
 from mailings.delivery.refusals import Refusals
 from mailings.delivery.replies import Outcome, Phase, Verdict, outcome
 from mailings.delivery.smtp import Connection, Failed, Server, usable_for
+from mailings.delivery.threads import afterwards
 from mailings.delivery.throttle import Throttle
 from mailings.delivery.tray import Takings, Tray, named
 
@@ -30,16 +31,11 @@ logger = logging.getLogger(__name__)
 _PAUSE_AFTER_FAILURE = 0.5  # seconds until the same connection is tried again
 
 
-class NotBegun(Exception):
-    """The body may not leave: the lease is lost, or the journal can't be written."""
-
-
 class Courier:
     """
-    Carries letters over up to `connections` connections to `server`.
-
-    Every letter that was submitted ends in exactly one of: a result in `collect()`,
-    or `recall()`, which hands back those that have not been begun.
+    Carries letters over up to `connections` connections to `server`. Every letter that
+    was submitted ends in exactly one of: a result in `collect()`, or `recall()`, which
+    hands back those that have not been begun.
     """
 
     def __init__(
@@ -83,7 +79,7 @@ class Courier:
         self._welcome: asyncio.Event
         self._end: asyncio.Event
         self._loop = asyncio.new_event_loop()
-        self._started = threading.Event()
+        self._started, self._ended = threading.Event(), threading.Event()
         # In the pump's context: its lines of the log name the lease, and these do, too.
         self._thread = threading.Thread(
             target=copy_context().run, args=(self._run,), name="courier", daemon=True
@@ -134,10 +130,8 @@ class Courier:
         self, wanted: Callable[[Letter], bool], *, announced: bool = True
     ) -> list[Letter]:
         """
-        Takes back the letters not begun yet for which `wanted` is true.
-
-        Those that are `announced`, their envelope having flown ahead, cost a
-        connection each.
+        Takes back the letters not begun yet for which `wanted` is true. Those that are
+        `announced`, their envelope having flown ahead, cost a connection each.
         """
         return self._tray.recall(wanted, announced=announced)
 
@@ -157,7 +151,11 @@ class Courier:
         if not self._closing:
             self._closing = True
             self._call(self._wake_all)
-            self._thread.join()
+            self._ended.wait()
+
+    def when_ended(self, then: Callable[[], None]) -> None:
+        """Calls it as soon as nothing here uses a file any more."""
+        afterwards(self._ended, then)
 
     def _call(self, function: Callable[[], None]) -> None:
         """In the courier's thread, unless that has ended."""
@@ -167,8 +165,11 @@ class Courier:
     # --- the courier's own thread ---
 
     def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._work())
+        try:
+            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+                runner.run(self._work())
+        finally:
+            self._ended.set()
 
     def _wake_all(self) -> None:
         self._ready.set()
@@ -201,7 +202,8 @@ class Courier:
                         connection = await Connection.open(
                             self._server, self._timeouts, pipelining=self._pipelining
                         )
-                        self._let_others_in()
+                        if not self._is_probe:  # a probed one has to show more
+                            self._welcome.set()
                     if await self._hand_over(letter, connection, ahead):
                         proven, rests = True, 0
                     else:  # no answer: time to see whether others get one
@@ -358,11 +360,6 @@ class Courier:
     def _give_back(self, letter: Letter) -> None:
         self._tray.give_back(letter)
         self._ready.set()  # another seat may be waiting for work
-
-    def _let_others_in(self) -> None:
-        """A connection is open; a server that is probed has to show more than that."""
-        if not self._is_probe:
-            self._welcome.set()
 
     async def _go_on_after(self, failure: Failed, rests: int) -> bool:
         """

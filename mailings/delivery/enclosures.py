@@ -43,7 +43,7 @@ class Enclosures:
         except OSError as error:
             self._cut(begin)
             raise Unreadable(str(error)) from error
-        piece = Piece(self._opened().fileno(), begin, self._size - begin)
+        piece = Piece(self._opened(), begin, self._size - begin)
         self._pieces[key] = piece
         return piece
 

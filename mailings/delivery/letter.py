@@ -3,8 +3,13 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import IO
 
 BLOCK = 64 * 1024  # bytes in memory at once, per letter under way
+
+
+class NotBegun(Exception):
+    """The body may not leave: the lease is lost, or the journal can't be written."""
 
 
 class Unreadable(Exception):
@@ -15,7 +20,7 @@ class Unreadable(Exception):
 class Piece:
     """A stretch of an open file: lines as they go over the wire."""
 
-    file: int  # its descriptor
+    file: IO[bytes]  # not its descriptor, which may be another file's by then
     offset: int
     size: int
 
@@ -24,8 +29,8 @@ class Piece:
         at, end = self.offset, self.offset + self.size
         while at < end:
             try:
-                block = os.pread(self.file, min(BLOCK, end - at), at)
-            except OSError as error:
+                block = os.pread(self.file.fileno(), min(BLOCK, end - at), at)
+            except (OSError, ValueError) as error:  # ValueError: it was closed
                 raise Unreadable(str(error)) from error
             if not block:
                 raise Unreadable("A file ends too early.")

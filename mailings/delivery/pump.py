@@ -9,6 +9,7 @@ import logging
 import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
@@ -384,5 +385,10 @@ class Pump:
             settled = bool(lease.delete()[0])
         finally:
             self.courier.close()
-            self._composers.close()  # no connection reads from it any more
-            self.journal.close(forget=settled)
+            # Not before: the next file would get their descriptors, and what is meant
+            # for them.
+            self.courier.when_ended(partial(self._close_files, forget=settled))
+
+    def _close_files(self, *, forget: bool) -> None:
+        self._composers.close()
+        self.journal.close(forget=forget)
