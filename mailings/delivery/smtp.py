@@ -290,10 +290,8 @@ class Connection:
                 raise Garbled("The server replied to something that was not said.")
             if self._pipelines and letter.size <= _AT_ONCE:
                 body = b"".join(letter.blocks()) + self._envelope_of(following())
-                if self._wire.lost:  # asyncio would drop it without a word
-                    raise ConnectionError(self._wire.lost)
+                self._wire.write(body)
                 handed_over = True  # as far as anybody could tell afterwards
-                self._wire.transport.write(body)
             else:
                 handed_over = await self._write(letter)
                 if handed_over and self._pipelines:
@@ -322,7 +320,7 @@ class Connection:
         for block in letter.blocks():
             if self._wire.buffer:
                 return False
-            self._wire.transport.write(block)
+            self._wire.write(block)
             written += len(block)
             self._is_written = written > letter.size  # with the dot
             if not await self._wire.flush(min(self._timeouts["body"], until - clock())):

@@ -88,6 +88,12 @@ class Wire(asyncio.Protocol):
             if reply is not None:
                 return reply
 
+    def write(self, data: bytes) -> None:
+        """Raises ConnectionError where asyncio would drop it without a word."""
+        if self.lost or self.transport.is_closing():
+            raise ConnectionError(self.lost or "The connection broke.")
+        self.transport.write(data)
+
     @property
     def has_left(self) -> bool:
         """All that was written."""
