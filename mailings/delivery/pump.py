@@ -194,7 +194,8 @@ class Pump:
             runs = runs.filter(pk__in=self.runs)
         self._planning = False
         until = clock() + _PLAN_FOR
-        for run_id in runs.order_by("pk").values_list("pk", flat=True):
+        # The one with the fewest so far comes first: none waits for a large one.
+        for run_id in runs.order_by("planned", "pk").values_list("pk", flat=True):
             self._nothing_due_until, self._is_dry = 0.0, False
             self._planning |= expand(run_id, timezone.now())
             if clock() >= until:  # the lease, and what is sent already, can't wait
