@@ -63,7 +63,10 @@ def of_run(run: Run) -> list[Badge]:
     state = Run.State(run.state)
     if state is Run.State.FINISHED and run.has_errors:
         return [Badge(_("Finished with errors"), "exclamation-circle", "warning")]
-    return [Badge(state.label, *_RUN[state])]
+    badges = [Badge(state.label, *_RUN[state])]
+    if run.is_waiting:
+        badges.append(Badge(_("Waits"), "hourglass", "warning", run.waits_because))
+    return badges
 
 
 def of_delivery(delivery: Delivery) -> list[Badge]:

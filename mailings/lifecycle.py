@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from mailings import delivery, schedules
-from mailings.models import Client, Delivery, Mailing, Run
+from mailings.models import Attachment, Client, Delivery, Mailing, Run
 from users import audit
 from users.models import AuditEntry, User
 
@@ -251,6 +251,7 @@ def sweep(now: datetime) -> int:
     """
     delivery.recover(now)
     delivery.forget_windows(now)
+    Attachment.objects.of_nothing().described().delete()
     begun = sum(
         _begin_if_possible(each, now) for each in Mailing.objects.live().due(now)
     )

@@ -12,18 +12,20 @@ from datetime import datetime
 from math import ceil
 
 from django.conf import settings
+from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from mailings.delivery import identity
+from mailings.delivery import circuit, identity
 from mailings.delivery.compose import Composer, NotComposed, Text
 from mailings.delivery.enclosures import Enclosures
-from mailings.delivery.letter import Letter, Piece
+from mailings.delivery.letter import Letter, Piece, Unreadable
 from mailings.delivery.rates import Asked, Rates, take_turn
-from mailings.delivery.replies import Outcome, Verdict
-from mailings.delivery.server import configured_server
-from mailings.delivery.single import hand_over
-from mailings.models import Attachment, Message, Suppression
+from mailings.delivery.replies import Outcome, Phase, Verdict
+from mailings.delivery.server import configured_server, fingerprint
+from mailings.delivery.single import Busy, a_place, hand_over
+from mailings.delivery.troubles import Server
+from mailings.models import Message, Suppression
 from mailings.models.run import new_key
 from mailings.previewing import text_of
 from mailsvc.rates import rates
@@ -33,6 +35,7 @@ from users.models import AuditEntry, User
 PATIENCE = 15.0  # seconds that a page may wait for the mail server
 _MARK = "t"  # the outbox shows who asked for the test by it
 
+_UNREADABLE = _("The attachments can't be read at the moment.")
 _WORDS = {
     Verdict.ACCEPTED: _("The mail server has accepted it."),
     Verdict.REFUSED: _("The mail server refuses it for good."),
@@ -63,7 +66,11 @@ class Tried:
         code = f"{outcome.code} " if outcome.code else ""
         return cls(
             email,
-            words=str(_WORDS[outcome.verdict]),
+            words=str(
+                _UNREADABLE
+                if outcome.phase is Phase.COMPOSE
+                else _WORDS[outcome.verdict]
+            ),
             reply=f"{code}{outcome.text}".strip(),
             is_accepted=outcome.verdict is Verdict.ACCEPTED,
         )
@@ -76,6 +83,18 @@ def send_test(
     Sends it to all of `to` that may be written to, filled in for somebody of that name,
     and waits for the replies. Raises NotPossible.
     """
+    _require_mail_server(now)
+    try:
+        with a_place():
+            return _sent(message, to=to, full_name=full_name, by=by, now=now)
+    except Busy as error:
+        words = gettext("Other tests are under way. Try again in a few seconds.")
+        raise NotPossible(words) from error
+
+
+def _sent(
+    message: Message, *, to: Sequence[str], full_name: str, by: User, now: datetime
+) -> list[Tried]:
     _require_permission_to_send(message, by, now)
     found = _suppressed(message, to, by)
     text = _marked(message, now)
@@ -84,10 +103,8 @@ def send_test(
         try:
             keys = message.attachments.values_list("pk", flat=True)
             enclosed = enclosures.pieces(keys)
-        except (Attachment.DoesNotExist, OSError) as error:  # taken off meanwhile; full
-            raise NotPossible(
-                gettext("The attachments can't be read at the moment.")
-            ) from error
+        except Unreadable as error:  # taken off meanwhile; the disk is full
+            raise NotPossible(str(_UNREADABLE)) from error
         for email in to:
             if email in found:
                 continue
@@ -97,28 +114,56 @@ def send_test(
                 found[email] = Tried(email, str(error))
         found |= _too_many(message, list(letters), now)
         going = [letter for email, letter in letters.items() if email not in found]
-        found |= _handed_over(message, going, by)
+        found |= _handed_over(message, going, by, now)
     return [found[email] for email in to]
 
 
+def _require_mail_server(now: datetime) -> None:
+    """Where it is known not to work, nobody waits to hear that."""
+    server = configured_server()
+    why = circuit.objection(str(server), now, fingerprint=fingerprint(server))
+    if why:
+        raise _does_not_work(why)
+
+
+def _does_not_work(why: str) -> NotPossible:
+    words = gettext("The mail server does not work at the moment: %(reason)s")
+    return NotPossible(words % {"reason": why})
+
+
 def _handed_over(
-    message: Message, letters: Sequence[Letter], by: User
+    message: Message, letters: Sequence[Letter], by: User, now: datetime
 ) -> dict[str, Tried]:
     if not letters:
         return {}
+    server = configured_server()
+    admitted = circuit.admits(str(server), now, fingerprint=fingerprint(server))
+    if admitted == 0:  # somebody else was admitted meanwhile, or has failed
+        raise _does_not_work(circuit.reason(str(server)))
     names = [letter.recipient for letter in letters]
     reason = ", ".join(names)[:500]
     audit.record(AuditEntry.Action.TEST_SENT, by=by, on=message, reason=reason)
     outcomes = hand_over(
-        letters,
-        configured_server(),
-        timeouts=settings.DELIVERY["timeouts"],
-        seconds=PATIENCE,
+        letters, server, timeouts=settings.DELIVERY["timeouts"], seconds=PATIENCE
     )
+    if admitted is not None:
+        _tell_circuit(server, outcomes[0])
     return {
         name: Tried.of(name, outcome)
         for name, outcome in zip(names, outcomes, strict=True)
     }
+
+
+def _tell_circuit(server: Server, outcome: Outcome) -> None:
+    """Of a test that was the probe; others say nothing about the server."""
+    if outcome.phase is Phase.COMPOSE:
+        return
+    if outcome.is_attempt and not outcome.is_unknown:
+        circuit.succeeded(str(server))
+    else:
+        circuit.failed(
+            str(server), outcome, timezone.now(), fingerprint=fingerprint(server)
+        )
 
 
 def _require_permission_to_send(message: Message, by: User, now: datetime) -> None:

@@ -151,6 +151,10 @@ def _what_it_waits_for(one: Delivery, trouble: str, now: datetime) -> str:
         ) % {"reason": mailing.pause_reason}
     if mailing.is_paused:
         return _("It waits: the mailing is paused.")
+    if one.run.is_waiting:
+        return _("The files of the run can't be read at the moment: %(reason)s") % {
+            "reason": one.run.waits_because
+        }
     if trouble:
         return _("The mail server does not work at the moment: %(reason)s") % {
             "reason": trouble

@@ -8,8 +8,10 @@ The engine: models and SMTP. It knows no request, no form and no Django-Q2.
     letter    one letter; its end, the same for many, is read as it leaves; pure
     enclosures  attachments as they go over the wire, in a file
     composers  of the runs that a pump sends
+    waiting   a run whose files can't be read waits
     clock     the clock of leases
     courier   several connections at work, in a thread of their own
+    threads   what comes after a thread
     tray      the letters between that thread and the pump's
     throttle  how many letters of one domain are under way at once
     rates     how many letters may leave in how long
@@ -19,6 +21,7 @@ The engine: models and SMTP. It knows no request, no form and no Django-Q2.
     replies   what a reply means: the table, pure
     grounds   which refusals are grounds to write to an address no more, pure
     suppress  such addresses, and what waits for them
+    breaks    over whose letters do connections break? pure
     refusals  does the server refuse the message, whoever it is for? pure
     pausing   what follows from that
     journal   what was handed over, on disk, so that a kill leaves little doubt

@@ -36,6 +36,14 @@ def admits(server: str, now: datetime, *, fingerprint: str) -> int | None:
     return 1 if won else 0
 
 
+def objection(server: str, now: datetime, *, fingerprint: str) -> str:
+    """Why nothing is tried just now, in words; "" where `admits` may let somebody."""
+    circuit = Circuit.objects.filter(server=server, state="open").first()
+    if circuit is None or circuit.fingerprint != fingerprint:
+        return ""
+    return "" if circuit.probe_at is None or circuit.probe_at <= now else circuit.reason
+
+
 def failed(server: str, trouble: Outcome, now: datetime, *, fingerprint: str) -> bool:
     """Counts a failure of the server; true if the circuit is open now."""
     circuit, _ = Circuit.objects.get_or_create(server=server)

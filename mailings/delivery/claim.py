@@ -90,6 +90,7 @@ def _runs_due(*, some: bool) -> Statement:
     runs = (
         Run.objects.unfinished()
         .allowed_to_send()
+        .ready(now)
         .filter(closes_at__gt=now)
         .filter(Exists(Delivery.objects.claimable(now).filter(run=OuterRef("pk"))))
     )

@@ -19,14 +19,15 @@ from math import inf
 from mailings.delivery.breaks import Breaks
 from mailings.delivery.clock import clock
 from mailings.delivery.journal import Journal, Result
-from mailings.delivery.letter import Letter
+from mailings.delivery.letter import Letter, NotBegun, Unreadable
+from mailings.delivery.loop import BeforeWaiting
 from mailings.delivery.refusals import Refusals
 from mailings.delivery.replies import Outcome, Phase, Verdict, outcome
 from mailings.delivery.smtp import Connection, usable_for
+from mailings.delivery.threads import afterwards
 from mailings.delivery.throttle import Throttle
 from mailings.delivery.tray import Takings, Tray, named
 from mailings.delivery.troubles import Failed, Server
-from mailings.delivery.waiting import BeforeWaiting
 from mailings.delivery.wire import within
 
 logger = logging.getLogger(__name__)
@@ -34,16 +35,11 @@ logger = logging.getLogger(__name__)
 _PAUSE_AFTER_FAILURE = 0.5  # seconds until the same connection is tried again
 
 
-class NotBegun(Exception):
-    """The body may not leave: the lease is lost, or the journal can't be written."""
-
-
 class Courier:
     """
-    Carries letters over up to `connections` connections to `server`.
-
-    Every letter that was submitted ends in exactly one of: a result in `collect()`,
-    or `recall()`, which hands back those that have not been begun.
+    Carries letters over up to `connections` connections to `server`. Every letter that
+    was submitted ends in exactly one of: a result in `collect()`, or `recall()`, which
+    hands back those that have not been begun.
     """
 
     def __init__(
@@ -88,7 +84,7 @@ class Courier:
         self._welcome: asyncio.Event
         self._end: asyncio.Event
         self._loop = asyncio.SelectorEventLoop(BeforeWaiting(self._put_down))
-        self._started = threading.Event()
+        self._started, self._ended = threading.Event(), threading.Event()
         # In the pump's context: its lines of the log name the lease, and these do, too.
         self._thread = threading.Thread(
             target=copy_context().run, args=(self._run,), name="courier", daemon=True
@@ -109,18 +105,15 @@ class Courier:
         self._call(self._ready.set)
 
     @property
-    def backlog(self) -> int:
-        """Letters that no connection has taken yet."""
+    def backlog(self) -> int:  # letters that no connection has taken yet
         return self._tray.backlog
 
     @property
-    def unfinished(self) -> int:
-        """Letters without a result so far."""
+    def unfinished(self) -> int:  # without a result so far
         return self._tray.unfinished
 
     @property
-    def broken(self) -> set[int]:
-        """Deliveries over which a connection broke, or the server refused to work."""
+    def broken(self) -> set[int]:  # deliveries: see `Breaks`
         return self._breaks.deliveries
 
     @property
@@ -139,10 +132,8 @@ class Courier:
         self, wanted: Callable[[Letter], bool], *, announced: bool = True
     ) -> list[Letter]:
         """
-        Takes back the letters not begun yet for which `wanted` is true.
-
-        Those that are `announced`, their envelope having flown ahead, cost a
-        connection each.
+        Takes back the letters not begun yet that are `wanted`. Those that are
+        `announced`, their envelope having flown ahead, cost a connection each.
         """
         return self._tray.recall(wanted, announced=announced)
 
@@ -162,19 +153,25 @@ class Courier:
         if not self._closing:
             self._closing = True
             self._call(self._wake_all)
-            self._thread.join()
+            self._ended.wait()
+
+    def when_ended(self, then: Callable[[], None]) -> None:
+        """Calls it as soon as nothing here uses a file any more."""
+        afterwards(self._ended, then)
 
     def _call(self, function: Callable[[], None]) -> None:
-        """In the courier's thread, unless that has ended."""
-        with contextlib.suppress(RuntimeError):
+        with contextlib.suppress(RuntimeError):  # its thread may have ended
             self._loop.call_soon_threadsafe(function)
 
     # --- the courier's own thread ---
 
     def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._work())
-        self._put_down()
+        try:
+            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+                runner.run(self._work())
+            self._put_down()
+        finally:
+            self._ended.set()
 
     def _wake_all(self) -> None:
         self._ready.set()
@@ -207,7 +204,8 @@ class Courier:
                         connection = await Connection.open(
                             self._server, self._timeouts, pipelining=self._pipelining
                         )
-                        self._let_others_in()
+                        if not self._is_probe:  # a probed one has to show more
+                            self._welcome.set()
                     if await self._hand_over(letter, connection, ahead):
                         proven, rests = True, 0
                     else:  # no answer: time to see whether others get one
@@ -219,6 +217,10 @@ class Courier:
                         return
                     rests += not proven
                     proven = False
+                except Unreadable as reason:
+                    self._note_not_taken(letter)  # nor ever whole on its way
+                    self._set_aside(letter, str(reason))
+                    connection = await usable_for(letter, connection)
                 except NotBegun as reason:
                     self._give_back(letter)
                     self._give_up(str(reason))
@@ -287,21 +289,21 @@ class Courier:
                 ahead.append(then)
             return ahead[0] if ahead else None
 
-        exchange = await connection.send(
+        said = await connection.send(
             letter, before_body=before_body, following=following
         )
         if connection.out_of_step:
             self._pipelining = False  # for connections that are opened from now on
-        verdict = outcome(exchange)
+        verdict = outcome(said)
         if not verdict.is_attempt:
             verdict = self._breaks.blame(letter.delivery_id, verdict)
         if not verdict.is_attempt:
-            if exchange.phase is Phase.DOT:
+            if said.phase is Phase.DOT:
                 self._note_not_taken(letter)
-            raise Failed(exchange)
+            raise Failed(said)
         took = int((time.monotonic() - begun) * 1000)
         self._quickest = min(self._quickest, connection.quickest)
-        self._deliver_result(
+        self._enter(
             letter,
             Result(letter.delivery_id, verdict, started_at, took),
             road=(connection.flights - flights) * self._quickest,
@@ -320,8 +322,7 @@ class Courier:
             self._give_back(letter)
             return
         unknown = Outcome(Verdict.UNKNOWN, Phase.DOT, None, "", repr(error))
-        result = Result(letter.delivery_id, unknown, datetime.now(UTC), 0)
-        self._deliver_result(letter, result)
+        self._enter(letter, Result(letter.delivery_id, unknown, datetime.now(UTC), 0))
 
     def _give_up(self, reason: str) -> None:
         """Ends all seats: here, not at the server, something is wrong."""
@@ -331,9 +332,7 @@ class Courier:
             self._news.set()
         self._wake_all()
 
-    def _deliver_result(
-        self, letter: Letter, result: Result, *, road: float = 0.0
-    ) -> None:
+    def _enter(self, letter: Letter, result: Result, *, road: float = 0.0) -> None:
         """`road` are the seconds that it was on the way, whoever it is for."""
         self._handed_over.discard(result.delivery_id)
         self._journal.received(result)
@@ -359,20 +358,22 @@ class Courier:
             if not self.failure:
                 self._give_up(f"The journal can't be written: {error}")
 
+    def _set_aside(self, letter: Letter, why: str) -> None:
+        """With all of its run: a file of it can't be read. Others' go on."""
+        with self._lock:
+            self._tray.stop(letter.run_id)
+            self._takings.unreadable[letter.run_id] = why
+            self._news.set()
+        self._give_back(letter)
+
     def _give_back(self, letter: Letter) -> None:
         self._tray.give_back(letter)
         self._ready.set()  # another seat may be waiting for work
 
-    def _let_others_in(self) -> None:
-        """A connection is open; a server that is probed has to show more than that."""
-        if not self._is_probe:
-            self._welcome.set()
-
     async def _go_on_after(self, failure: Failed, rests: int) -> bool:
         """
-        After a failure of the server or the connection, false if this seat is given
-        up. While others work, the server may just not want so many: then the seat
-        rests, longer each time, and tries again.
+        After a failure out there, false if this seat is given up. While others work, it
+        may just be one too many: it rests, longer each time, and tries again.
         """
         trouble = outcome(failure.exchange)
         with self._lock:

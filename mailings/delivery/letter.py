@@ -3,25 +3,37 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 BLOCK = 64 * 1024  # bytes in memory at once, per letter under way
+
+
+class NotBegun(Exception):
+    """The body may not leave: the lease is lost, or the journal can't be written."""
+
+
+class Unreadable(Exception):
+    """A file of ours can't be read, or prepared: no mail server is to blame."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
     """A stretch of an open file: lines as they go over the wire."""
 
-    file: int  # its descriptor
+    file: IO[bytes]  # not its descriptor, which may be another file's by then
     offset: int
     size: int
 
     def blocks(self) -> Iterator[bytes]:
+        """Raises Unreadable."""
         at, end = self.offset, self.offset + self.size
         while at < end:
-            block = os.pread(self.file, min(BLOCK, end - at), at)
+            try:
+                block = os.pread(self.file.fileno(), min(BLOCK, end - at), at)
+            except (OSError, ValueError) as error:  # ValueError: it was closed
+                raise Unreadable(str(error)) from error
             if not block:
-                raise OSError("An attachment can't be read any more.")
+                raise Unreadable("A file ends too early.")
             at += len(block)
             yield block
 
@@ -62,7 +74,7 @@ class Letter(NamedTuple):
         return len(self.content) + self.tail.size
 
     def blocks(self) -> Iterator[bytes]:
-        """The message and the final dot, as it goes over the wire."""
+        """The message and the final dot, as it goes over the wire, or Unreadable."""
         end = b".\r\n"
         if not self.tail.size:
             yield self.content + end

@@ -9,25 +9,23 @@ import logging
 import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
 from django.utils import timezone
 
-from mailings.delivery import circuit, identity, journal, outage, schema
+from mailings.delivery import circuit, identity, journal, outage, schema, waiting
 from mailings.delivery.claim import Claim, claim, renew, take_lease
 from mailings.delivery.clock import clock
-from mailings.delivery.compose import NotComposed
 from mailings.delivery.composers import Composers
 from mailings.delivery.courier import Courier
 from mailings.delivery.holdings import Holdings
-from mailings.delivery.journal import Journal, Result
+from mailings.delivery.journal import Journal
 from mailings.delivery.letter import Letter
 from mailings.delivery.pausing import pause_if_refused
 from mailings.delivery.plan import expand
 from mailings.delivery.rates import Asked, Rates
-from mailings.delivery.record import not_composed
 from mailings.delivery.replies import Outcome
 from mailings.delivery.report import PumpReport
 from mailings.delivery.server import configured_server, fingerprint
@@ -116,6 +114,7 @@ class Pump:
         self._holdings = Holdings(self.lease)
         self._composers = Composers()
         self._refused: dict[int, Outcome] = {}  # runs whose message is
+        self._unreadable: dict[int, str] = {}  # runs of which a file is
         self._server_is_well = False
         self._claiming = self._planning = True
         self._is_dry = False  # nothing was due at the last claim
@@ -195,7 +194,8 @@ class Pump:
             runs = runs.filter(pk__in=self.runs)
         self._planning = False
         until = clock() + _PLAN_FOR
-        for run_id in runs.order_by("pk").values_list("pk", flat=True):
+        # The one with the fewest so far comes first: none waits for a large one.
+        for run_id in runs.order_by("planned", "pk").values_list("pk", flat=True):
             self._nothing_due_until, self._is_dry = 0.0, False
             self._planning |= expand(run_id, timezone.now())
             if clock() >= until:  # the lease, and what is sent already, can't wait
@@ -254,31 +254,21 @@ class Pump:
                 self._stays_until = max(self._stays_until, clock() + soonest + 1)
 
     def _letters(self, claims: Collection[Claim]) -> list[Letter]:
-        self._composers.prepare({claim.run_id for claim in claims})
-        letters = []
-        for each in claims:
-            try:
-                letter = self._composers.letter(each)
-            except NotComposed as error:
-                self._keep_not_composed(each, str(error))
-            except Exception as error:  # one recipient must not stop the others
-                logger.exception(
-                    "A message was not composed.",
-                    extra={"run": each.run_id, "delivery": each.delivery_id},
-                )
-                self._keep_not_composed(each, repr(error))
-            else:
-                letters.append(letter)
-        return letters
-
-    def _keep_not_composed(self, each: Claim, why: str) -> None:
-        result = Result(each.delivery_id, not_composed(why), datetime.now(UTC), 0)
-        self._holdings.keep([result])
+        composed = self._composers.letters(claims)
+        self._holdings.keep(composed.results)
+        for run_id in composed.mended:
+            waiting.let_go_on(run_id)
+        for run_id, why in composed.unreadable.items():
+            waiting.let_wait(run_id, why, timezone.now())
+        if composed.left:
+            self._holdings.take_back(composed.left)
+        return composed.letters
 
     def _keep(self, takings: Takings) -> None:
         """What must not be forgotten, should the database be away."""
         self._holdings.keep(takings.results)
         self._refused |= takings.refusals
+        self._unreadable |= takings.unreadable
 
     def _take_in(self, takings: Takings) -> None:
         """Outcomes into the database; the server's failures to the circuit."""
@@ -301,6 +291,9 @@ class Pump:
         for run_id, refusal in list(self._refused.items()):
             self._pause_if_refused(run_id, refusal)
             del self._refused[run_id]
+        for run_id, why in list(self._unreadable.items()):
+            self._let_wait(run_id, why)
+            del self._unreadable[run_id]
         if not self.courier.has_connections:
             self.report.failure = self.courier.failure
             self._drain()
@@ -317,6 +310,13 @@ class Pump:
         """The courier has stopped the run: it is recalled now, or goes on."""
         if pause_if_refused(run_id, refusal, timezone.now()):
             self._recall(lambda letter: letter.run_id == run_id)
+        self.courier.let_go_on(run_id)
+
+    def _let_wait(self, run_id: int, why: str) -> None:
+        """The courier has stopped the run, whose letters it could not read."""
+        waiting.let_wait(run_id, why, timezone.now())
+        self._composers.forget(run_id)
+        self._recall(lambda letter: letter.run_id == run_id)
         self.courier.let_go_on(run_id)
 
     def _write_down(self) -> None:
@@ -386,5 +386,10 @@ class Pump:
             settled = bool(lease.delete()[0])
         finally:
             self.courier.close()
-            self._composers.close()  # no connection reads from it any more
-            self.journal.close(forget=settled)
+            # Not before: the next file would get their descriptors, and what is meant
+            # for them.
+            self.courier.when_ended(partial(self._close_files, forget=settled))
+
+    def _close_files(self, *, forget: bool) -> None:
+        self._composers.close()
+        self.journal.close(forget=forget)

@@ -31,17 +31,13 @@ def recover(now: datetime) -> int:
     Takes over the leases of pumps that are dead or asleep past their lease; returns
     how many. Safe at any time and from several processes at once.
     """
-    return sum(
-        _recovered(lease, now)
-        for lease in Lease.objects.all()
-        if _is_forsaken(lease, now)
-    )
+    return sum(_recovered(lease, now) for lease in Lease.objects.all())
 
 
 def _recovered(lease: Lease, now: datetime) -> bool:
     """One journal that can't be understood must not keep the others from recovery."""
     try:
-        return _take_over(lease.pk, now)
+        return _is_forsaken(lease, now) and _take_over(lease.pk, now)
     except (OSError, DatabaseError, ValueError):
         logger.exception(
             "What %s has left could not be recovered.", lease, extra={"lease": lease.pk}

@@ -1,19 +1,28 @@
 """
 A few letters at once, outside of any run: who has asked waits for the replies.
 
-Nothing of it is in the books, in the journal or in the circuit's memory.
+Nothing of it is in the books or in the journal.
 """
 
 import asyncio
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from mailings.delivery.clock import clock
-from mailings.delivery.letter import Letter
+from mailings.delivery.letter import Letter, Unreadable
+from mailings.delivery.record import not_composed
 from mailings.delivery.replies import Outcome, outcome
 from mailings.delivery.smtp import Connection, usable_for
 from mailings.delivery.troubles import Failed, Server
 
+AT_ONCE = 2  # in each process: the other threads have pages to answer
+_places = threading.BoundedSemaphore(AT_ONCE)
 _LEAST = 0.1  # seconds; a step whose time is over fails by itself, in words
+
+
+class Busy(Exception):
+    """As many as may wait for the mail server do."""
 
 
 class _Remaining(Mapping[str, float]):
@@ -33,6 +42,17 @@ class _Remaining(Mapping[str, float]):
         return len(self._timeouts)
 
 
+@contextmanager
+def a_place() -> Iterator[None]:
+    """Raises Busy."""
+    if not _places.acquire(blocking=False):
+        raise Busy
+    try:
+        yield
+    finally:
+        _places.release()
+
+
 def hand_over(
     letters: Sequence[Letter],
     server: Server,
@@ -40,7 +60,10 @@ def hand_over(
     timeouts: Mapping[str, float],
     seconds: float,
 ) -> list[Outcome]:
-    """What became of each letter, after little more than `seconds` at the most."""
+    """
+    What became of each letter, after little more than `seconds` at the most. To be
+    called in `a_place`.
+    """
     loop = asyncio.new_event_loop()
     try:
         remaining = _Remaining(timeouts, seconds)
@@ -64,8 +87,12 @@ async def _one_by_one(
         except Failed as failed:  # the others would hear the same
             rest = len(letters) - len(found)
             return found + [outcome(failed.exchange)] * rest
-        exchange = await connection.send(letter, before_body=lambda: None)
-        found.append(outcome(exchange))
+        try:
+            exchange = await connection.send(letter, before_body=lambda: None)
+        except Unreadable as error:
+            found.append(not_composed(str(error)))
+        else:
+            found.append(outcome(exchange))
     if connection is not None:
         await connection.close()
     return found

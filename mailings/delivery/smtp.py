@@ -196,8 +196,8 @@ class Connection:
         Hands one letter over.
 
         `before_body` is called when the server waits for the body and nothing of it
-        has left; what it raises ends the connection. For what the server or the
-        network does, nothing is raised.
+        has left; what it raises ends the connection, as does Unreadable: then the dot
+        has not left. For what the server or the network does, nothing is raised.
 
         `following` is asked when the body leaves, if the server knows PIPELINING, for
         the letter that will be sent next over this connection: its envelope, and no
@@ -210,10 +210,10 @@ class Connection:
             return refusal
         try:
             before_body()
+            return await self._body(letter, following)
         except BaseException:
             self._broken = True
             raise
-        return await self._body(letter, following)
 
     async def _envelope(self, letter: Letter) -> Exchange | None:
         """MAIL, RCPT, DATA. None if the server waits for the body."""
@@ -279,10 +279,8 @@ class Connection:
                 raise Garbled("The server replied to something that was not said.")
             if self._pipelines and letter.size <= _AT_ONCE:
                 body = b"".join(letter.blocks()) + self._envelope_of(following())
-                if self._wire.lost:  # asyncio would drop it without a word
-                    raise ConnectionError(self._wire.lost)
-                handed_over = True  # as far as anybody could tell afterwards
                 self._wire.say(body)
+                handed_over = True  # as far as anybody could tell afterwards
             else:
                 handed_over = await self._write(letter)
                 if handed_over and self._pipelines:

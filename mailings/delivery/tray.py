@@ -28,6 +28,8 @@ class Takings:
     troubles: list[Outcome] = field(default_factory=list)  # SERVER or ACCOUNT
     # Run -> how its message is refused. The run waits until `let_go_on`.
     refusals: dict[int, Outcome] = field(default_factory=dict)
+    # Run -> why a letter of it could not be read. It waits in the same way.
+    unreadable: dict[int, str] = field(default_factory=dict)
 
 
 class Tray:

@@ -102,6 +102,9 @@ class Wire(asyncio.BufferedProtocol):
             self._waiter.set_exception(TimeoutError())
 
     def say(self, words: bytes) -> None:
+        """Raises ConnectionError where asyncio would drop it without a word."""
+        if self.lost or self.transport.is_closing():
+            raise ConnectionError(self.lost or "The connection broke.")
         self._said_at = self._loop.time()
         self.transport.write(words)
 

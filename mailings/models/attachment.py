@@ -26,6 +26,10 @@ class AttachmentQuerySet(OwnedQuerySet["Attachment"]):
         rows.filter(runs=None).described().delete()
         rows.update(message=None)
 
+    def of_nothing(self) -> "AttachmentQuerySet":
+        """What no message has and no run: none of them can get it any more."""
+        return self.filter(message=None, runs=None)
+
 
 class Attachment(models.Model):
     """

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mailings import tokens
 from mailings.models.mailing import Mailing
+from mailsvc.statements import Parameter
 from users.permissions import OwnedQuerySet
 
 # The columns of the ledger, one per delivery state.
@@ -50,6 +51,10 @@ class RunQuerySet(OwnedQuerySet["Run"]):
     def with_open_deliveries(self) -> "RunQuerySet":
         return self.filter(Q(pending__gt=0) | Q(sending__gt=0) | Q(deferred__gt=0))
 
+    def ready(self, now: datetime | Parameter) -> "RunQuerySet":
+        """Without those that wait until something of ours is mended."""
+        return self.filter(Q(waits_until=None) | Q(waits_until__lte=now))
+
     def over(self, now: datetime) -> "RunQuerySet":
         """Unfinished, though their time is up."""
         return self.unfinished().filter(closes_at__lte=now)
@@ -79,6 +84,10 @@ class Run(models.Model):
     body_html = models.TextField(_("HTML version"), blank=True)
     sender_name = models.CharField(max_length=150, blank=True)
     sender_email = models.CharField(max_length=254, blank=True)
+    # What goes out can't be read just now: why, and when it is tried again.
+    waits_because = models.CharField(max_length=300, blank=True, editable=False)
+    waits_until = models.DateTimeField(null=True, editable=False)
+
     # Part of every Message-ID of this run: stable, and not to be guessed.
     key = models.CharField(max_length=16, default=new_key, editable=False)
     # What makes the links for unsubscribing, and no letter tells.
@@ -135,6 +144,11 @@ class Run(models.Model):
                 | Q(pending=0, sending=0, deferred=0),
                 name="run_finishes_when_nothing_is_open",
             ),
+            models.CheckConstraint(
+                condition=Q(waits_because="", waits_until=None)
+                | ~Q(waits_because="") & Q(waits_until__isnull=False),
+                name="run_waits_for_a_reason",
+            ),
         ]
         indexes = [
             models.Index(
@@ -153,6 +167,11 @@ class Run(models.Model):
     @property
     def is_open(self) -> bool:
         return self.state in (self.State.PLANNING, self.State.SENDING)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Until its files can be read."""
+        return self.is_open and bool(self.waits_because)
 
     @property
     def open_deliveries(self) -> int:

@@ -1,8 +1,9 @@
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from mailings import attaching
+from mailings import attaching, lifecycle
 from mailings.models import Attachment, Message
 from tests import recipes
 from users.models import User
@@ -91,3 +92,16 @@ def test_what_is_there_already_counts(message: Message, settings: Settings) -> N
     with pytest.raises(attaching.NotAttached):
         attaching.attach(message, [upload("b.txt", 60)])
     attaching.attach(message, [upload("c.txt", 50)])
+
+
+def test_files_of_nothing_are_swept(alice: User) -> None:
+    """However their message or their run went: nobody could find them any more."""
+    gone, kept = recipes.message(alice), recipes.message(alice)
+    recipes.attachment(gone, name="nobody's.pdf")
+    in_run = recipes.attachment(gone, name="sent.pdf")
+    in_message = recipes.attachment(kept, name="to be sent.pdf")
+    in_run.runs.add(recipes.run(recipes.mailing(alice, message=kept), accepted=1))
+    gone.delete()
+    assert Attachment.objects.count() == 3
+    lifecycle.sweep(timezone.now())
+    assert set(Attachment.objects.all()) == {in_run, in_message}

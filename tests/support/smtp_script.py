@@ -206,6 +206,7 @@ MOODS: dict[str, dict[str, Act]] = {
     "drop": {"rcpt": [goodbye(), USUAL]},
     "lose": {"dot": taken(CLOSE)},
     "hang": {"dot": taken(HANG)},
+    "crawl": {"dot": delayed(2.0)},
 }
 
 

@@ -136,6 +136,8 @@ def _trouble(run: Run, report: delivery.PumpReport) -> str:
         return _standstill(Mailing.objects.get(pk=run.mailing_id))
     if shutdown.requested():
         return f"Interrupted: {run.open_deliveries} are still to be sent."
+    if not report.trouble and run.waits_because:
+        return f"The files of the run can't be read: {run.waits_because}"
     return report.trouble
 
 

@@ -1,5 +1,6 @@
 """Who may not send, who takes turns, and what a pump leaves when it is told to stop."""
 
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -137,6 +138,29 @@ def test_owners_take_turns(
 
     pump(on_progress=note)
     assert small_done[0] < 150
+    assert ledger(big)["accepted"] == 400
+
+
+def test_a_large_run_that_is_being_planned_keeps_no_small_one_waiting(
+    smtp_server: SmtpServer,
+    given_run: GivenRun,
+    pump: Pump,
+    bob: User,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However long each step of it takes: here there is time for one in between."""
+    monkeypatch.setattr("mailings.delivery.plan.FIRST_STEP", 20)
+    monkeypatch.setattr("mailings.delivery.plan.STEP", 20)
+    monkeypatch.setattr(sys.modules["mailings.delivery.pump"], "_PLAN_FOR", 0)
+    big, small = given_run(400), given_run(10, owner=bob)
+    planned: list[int] = []
+
+    def note(report: PumpReport) -> None:
+        if Run.objects.get(pk=small.pk).accepted:
+            planned.append(Run.objects.get(pk=big.pk).planned)
+
+    pump(on_progress=note)
+    assert planned[0] <= 100
     assert ledger(big)["accepted"] == 400
 
 

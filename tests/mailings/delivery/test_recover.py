@@ -17,6 +17,7 @@ from mailings.delivery.replies import Outcome, Phase, Verdict
 from mailings.models import Attempt, Delivery, Lease, Mailing, Run
 from tests.mailings.delivery.conftest import GivenRun, Pump, ledger, states
 from tests.support.smtp_server import SmtpServer
+from users.models import User
 
 pytestmark = pytest.mark.django_db
 
@@ -39,7 +40,8 @@ class DeadPump:
             "seconds": 60,
         }
         self.lease = take_lease(**(fields | lease))
-        self.claims = claim(self.lease, size=100, now=now)
+        claims = claim(self.lease, size=100, now=now)
+        self.claims = sorted(claims, key=lambda each: each.email)
 
     def __getitem__(self, number: int) -> Claim:
         return self.claims[number]
@@ -168,6 +170,83 @@ def test_a_pump_on_another_machine_is_left_to_its_own_recovery(
     assert delivery.recover(timezone.now() + soon) == 0
     assert delivery.recover(timezone.now() + much_later) == 1
     assert ledger(run) == {"planned": 3, "unknown": 3, "attempts": 3}
+
+
+def test_a_lease_is_over_at_its_very_end(given_run: GivenRun, settings: Any) -> None:
+    pump = DeadPump(given_run(1), settings.DELIVERY["journal_dir"])
+    end = pump.lease.expires_at
+    assert delivery.recover(end - timedelta(microseconds=1)) == 0
+    assert delivery.recover(end) == 1
+    pump.die()
+
+
+def test_another_machine_has_ten_minutes(given_run: GivenRun, settings: Any) -> None:
+    pump = DeadPump(given_run(1), settings.DELIVERY["journal_dir"])
+    pump.die()
+    pump.journal.path.unlink()
+    over = pump.lease.expires_at + timedelta(minutes=10)
+    assert delivery.recover(over - timedelta(microseconds=1)) == 0
+    assert delivery.recover(over) == 1
+
+
+def test_a_recovery_that_broke_off_is_taken_up_again(
+    dead_pump: DeadPump, django_capture_on_commit_callbacks: Any
+) -> None:
+    """It had put the journal aside, so that the pump, should it live, stops."""
+    dead_pump.die()
+    aside = journal.take(dead_pump.journal.path)
+    assert (aside.exists(), dead_pump.journal.path.exists()) == (True, False)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert delivery.recover(timezone.now()) == 1
+    assert states(Run.objects.get())["c0@example.com"] == "accepted"
+    assert not aside.exists()
+
+
+def test_what_is_in_doubt_has_an_attempt_that_claims_nothing(
+    dead_pump: DeadPump,
+) -> None:
+    dead_pump.die()
+    now = timezone.now()
+    delivery.recover(now)
+    row = Attempt.objects.get(outcome="unknown")
+    assert (row.phase, row.code, row.enhanced_code, row.reply) == ("dot", None, "", "")
+    assert (row.started_at, row.duration_ms) == (now, 0)
+
+
+@pytest.mark.parametrize("seconds", [0, 60])  # of its lease
+def test_one_journal_that_cannot_be_understood_keeps_no_other_from_recovery(
+    seconds: int,
+    given_run: GivenRun,
+    settings: Any,
+    bob: User,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is a directory, and was left by whoever comes first."""
+    directory = settings.DELIVERY["journal_dir"]
+    odd = DeadPump(given_run(1), directory, seconds=seconds)
+    odd.die()
+    odd.journal.path.unlink()
+    odd.journal.path.mkdir()
+    usual = DeadPump(given_run(2, owner=bob), directory)
+    usual.die()
+    assert delivery.recover(timezone.now()) == 1
+    assert list(Lease.objects.all()) == [odd.lease]
+    (line,) = (each for each in caplog.records if each.levelname == "ERROR")
+    assert line.getMessage() == f"What {odd.lease} has left could not be recovered."
+    assert vars(line)["lease"] == odd.lease.pk
+
+
+def test_the_log_says_what_became_of_it(
+    dead_pump: DeadPump, caplog: pytest.LogCaptureFixture
+) -> None:
+    dead_pump.die()
+    delivery.recover(timezone.now())
+    (line,) = (each for each in caplog.records if each.name.endswith("recover"))
+    assert line.getMessage() == (
+        f"Recovered from {dead_pump.lease}: "
+        "1 written down, 1 in doubt, 2 back in the queue."
+    )
+    assert vars(line)["lease"] == dead_pump.lease.pk
 
 
 def test_an_outcome_written_twice_counts_once(

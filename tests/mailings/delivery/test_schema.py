@@ -2,10 +2,13 @@
 
 import sys
 from io import StringIO
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.migrations import Migration
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 from pytest_django.fixtures import Settings
@@ -70,6 +73,52 @@ def test_a_database_that_was_not_migrated_is_left_alone() -> None:
     last = MigrationRecorder(connection).migration_qs.filter(app="users").latest("pk")
     MigrationRecorder(connection).record_unapplied("users", last.name)
     assert "manage.py migrate" in delivery.objection(timezone.now())
+
+
+def test_what_is_no_migration_beside_them_is_none(tmp_path: Path) -> None:
+    """As Django has it: a helper is a package, or its name begins with _ or ~."""
+    for name in ("0001_initial.py", "_helpers.py", "__init__.py", "notes.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "sql").mkdir()
+    (tmp_path / "sql" / "__init__.py").touch()
+    found = schema.migrations_of("mailings", [str(tmp_path)])
+    assert found == {("mailings", "0001_initial")}
+
+
+@pytest.fixture
+def squashed(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A migration that stands for the last two of mailings."""
+    name = "0002_squashed"
+    module = ModuleType(f"mailings.migrations.{name}")
+    replaces = [("mailings", "0015_attachments"), ("mailings", "0016_run_waits")]
+    module.Migration = type("Migration", (Migration,), {"replaces": replaces})  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(schema, "_KNOWN", schema._KNOWN | {("mailings", name)})
+    return name
+
+
+@pytest.mark.parametrize("has_old", [1, 0])  # their files are still there
+@pytest.mark.parametrize("applied", ["old", "both", "new"])
+def test_a_squashed_migration_is_what_it_stands_for(
+    squashed: str, has_old: int, applied: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = {("mailings", "0015_attachments"), ("mailings", "0016_run_waits")}
+    if not has_old:
+        monkeypatch.setattr(schema, "_KNOWN", schema._KNOWN - old)
+    if applied != "old":
+        migrated(to=squashed)
+    if applied == "new":
+        for app, name in old:
+            MigrationRecorder(connection).record_unapplied(app, name)
+    assert schema.mismatch() == ""
+    migrated(to="9999_of_tomorrow")
+    assert "newer version" in schema.mismatch()
+
+
+@pytest.mark.usefixtures("squashed")
+def test_half_of_a_squashed_migration_is_not_enough() -> None:
+    MigrationRecorder(connection).record_unapplied("mailings", "0016_run_waits")
+    assert "manage.py migrate" in schema.mismatch()
 
 
 def test_the_command_says_why(alice: User) -> None:

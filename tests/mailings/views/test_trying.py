@@ -1,6 +1,8 @@
 """A test of a message: what goes out, what the author is told, what is refused."""
 
 import time
+from contextlib import ExitStack
+from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from typing import Any
 from urllib.parse import urlencode
@@ -11,6 +13,8 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from mailings import trying
+from mailings.delivery import single
+from mailings.delivery.server import configured_server, fingerprint
 from mailings.models import Attempt, Circuit, Delivery, Installation, Message, Run
 from mailings.outbox import Mail, named
 from tests import recipes
@@ -140,6 +144,86 @@ def test_a_server_that_hangs_holds_nobody_up(
     assert len(said) == 3
     assert all("did not answer in time." in words for words in said)
     assert ("it may arrive or not" in said[0]) == (stage == "dot")
+
+
+def opened(*, probe_at: datetime, **values: Any) -> Circuit:
+    """The circuit, after the mail server has been away for an hour."""
+    server = configured_server()
+    values = {"fingerprint": fingerprint(server), "failures": 3} | values
+    return Circuit.objects.create(
+        server=str(server),
+        state="open",
+        reason="It refuses connections.",
+        opened_at=timezone.now() - timedelta(hours=1),
+        probe_at=probe_at,
+        **values,
+    )
+
+
+def test_while_the_circuit_is_open_nobody_waits_for_the_server(
+    alice_client: Browser, message: Message, smtp_server: SmtpServer, settings: Settings
+) -> None:
+    rates = settings.DELIVERY["rates"] | {"tests": "1/minute"}
+    settings.DELIVERY = settings.DELIVERY | {"rates": rates}
+    circuit = opened(probe_at=timezone.now() + timedelta(seconds=30))
+    for _ in range(2):  # it is none of the tests that are allowed
+        assert send(alice_client, message, "a@example.com") == [
+            "The mail server does not work at the moment: It refuses connections."
+        ]
+    assert smtp_server.connections == 0
+    circuit.delete()
+    assert "accepted" in send(alice_client, message, "a@example.com")[0]
+
+
+def test_a_test_is_as_good_a_probe_as_any(
+    alice_client: Browser, message: Message, smtp_server: SmtpServer
+) -> None:
+    """Else nobody would find out that the server is back, with nothing else to send."""
+    circuit = opened(probe_at=timezone.now() - timedelta(seconds=1))
+    assert "accepted" in send(alice_client, message, "a@example.com")[0]
+    circuit.refresh_from_db()
+    assert (circuit.state, circuit.failures) == ("closed", 0)
+
+
+def test_a_probe_that_fails_leaves_the_circuit_open(
+    alice_client: Browser, message: Message, smtp_server: SmtpServer
+) -> None:
+    smtp_server.stop()
+    circuit = opened(probe_at=timezone.now() - timedelta(seconds=1))
+    said = send(alice_client, message, "a@example.com b@example.com")
+    assert all("refuses connections" in each for each in said)
+    circuit.refresh_from_db()
+    assert (circuit.state, circuit.failures) == ("open", 4)
+    assert circuit.probe_at is not None
+    assert circuit.probe_at > timezone.now()
+    assert "does not work" in send(alice_client, message, "a@example.com")[0]
+
+
+def test_other_settings_are_tried_at_once(
+    alice_client: Browser, message: Message, smtp_server: SmtpServer
+) -> None:
+    opened(probe_at=timezone.now() + timedelta(hours=1), fingerprint="of others")
+    assert "accepted" in send(alice_client, message, "a@example.com")[0]
+
+
+def test_few_wait_for_the_server_at_the_same_time(
+    alice_client: Browser,
+    message: Message,
+    smtp_server: SmtpServer,
+    settings: Settings,
+) -> None:
+    """The others have the threads that answer everybody's pages."""
+    rates = settings.DELIVERY["rates"] | {"tests": f"{single.AT_ONCE + 1}/minute"}
+    settings.DELIVERY = settings.DELIVERY | {"rates": rates}
+    with ExitStack() as stack:
+        for _ in range(single.AT_ONCE):
+            stack.enter_context(single.a_place())
+        assert send(alice_client, message, "a@example.com") == [
+            "Other tests are under way. Try again in a few seconds."
+        ]
+        assert not AuditEntry.objects.filter(action="test_sent").exists()
+    for _ in range(single.AT_ONCE + 1):  # each leaves its place to the next
+        assert "accepted" in send(alice_client, message, "a@example.com")[0]
 
 
 def test_a_suppressed_address_gets_nothing_and_it_is_said(

@@ -69,6 +69,14 @@ def test_what_waits_says_for_what(
     assert words in page_of(alice_client)
 
 
+def test_a_run_whose_files_cannot_be_read_says_so(
+    alice_client: Client, ivan: Recipient
+) -> None:
+    mailing = to(ivan, "pending")
+    mailing.runs.update(waits_because="No space left", waits_until=timezone.now())
+    assert "be read at the moment: No space left" in page_of(alice_client)
+
+
 def test_a_server_that_is_away_is_named(alice_client: Client, ivan: Recipient) -> None:
     to(ivan, "deferred")
     Circuit.objects.create(
