@@ -220,6 +220,13 @@ def send_soon(mailing: Mailing, *, by: User, after: int | None = None) -> Run:
     if run is None:
         raise NotPossible(_("There is nothing left to send."))
     schedules.wake()
+    mailing.refresh_from_db()
+    audit.record(
+        AuditEntry.Action.MAILING_SENT,
+        by=by,
+        on=mailing,
+        reason=f"{run.scheduled_for:%Y-%m-%d %H:%M} UTC",
+    )
     about = {"run": run.pk, "mailing": mailing.pk}
     logger.info("Sending was asked for by user %s.", by.pk, extra=about)
     return run
