@@ -140,6 +140,43 @@ class ConfirmPage(DeleteView):  # type: ignore[type-arg]
         return redirect(self.get_success_url())
 
 
+class AsksFirst:
+    """
+    What a POST does needs the word `confirmed` in it. The dialog of confirm.js adds it;
+    where there is no JavaScript, this page asks, with a button that does.
+    """
+
+    request: HttpRequest
+    button: Words = _("Continue")
+    consequence: Words = ""
+
+    def question_about(self, thing: Any) -> Words:
+        """In the words that the dialog has; nothing if it needs none."""
+        raise NotImplementedError
+
+    def asked_first(self, thing: Any) -> HttpResponse | None:
+        """The page that asks, unless that has been done."""
+        question = self.question_about(thing)
+        if not question or "confirmed" in self.request.POST:
+            return None
+        carried = [
+            (name, value)
+            for name, values in self.request.POST.lists()
+            if name != "csrfmiddlewaretoken"
+            for value in values
+        ]
+        about = {
+            "question": question,
+            "consequence": self.consequence,
+            "button": self.button,
+            "get_cancel_url": thing.get_absolute_url(),
+            "title": question,
+        }
+        carried.append(("confirmed", "1"))
+        context = {"view": about, "object": thing, "carried": carried}
+        return render(self.request, "confirm_page.html", context)
+
+
 def foreign_html(markup: str) -> HttpResponse:
     """
     HTML that somebody wrote, for a frame: nothing of it acts, nor loads from elsewhere,

@@ -25,6 +25,7 @@ from mailings.tables import RunTable
 from mailings.views.access import AtHand, ByOwner, Changeable, Own, Visible
 from mailings.views.foreseeing import foreseen
 from mailsvc.views import (
+    AsksFirst,
     ConfirmPage,
     CreatePage,
     DetailPage,
@@ -275,13 +276,15 @@ class MailingDeletePage(OwnMailings, ConfirmPage):
         lifecycle.delete(self.object, by=self.user)
 
 
-class MailingAction(ChangeableMailings, View):
+class MailingAction(ChangeableMailings, AsksFirst, View):
     """POST only: does one thing with a mailing and says so, or why not."""
 
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         mailing = cast("Mailing", self.get_object())
+        if page := self.asked_first(mailing):
+            return page
         try:
             messages.success(request, str(self.act(mailing)))
         except lifecycle.NotPossible as refusal:
@@ -291,6 +294,9 @@ class MailingAction(ChangeableMailings, View):
             back, {request.get_host()}, require_https=request.is_secure()
         )
         return redirect(back if is_ours else mailing.get_absolute_url())
+
+    def question_about(self, thing: Mailing) -> Words:
+        return ""
 
     def act(self, mailing: Mailing) -> Words:
         """Does it, and returns what to tell the user."""
@@ -310,12 +316,29 @@ class MailingResume(MailingAction):
 
 
 class MailingStop(MailingAction):
+    button = _("Stop")
+
+    def question_about(self, thing: Mailing) -> Words:
+        return _("Stop this mailing for good? What is not sent yet is cancelled.")
+
     def act(self, mailing: Mailing) -> Words:
         lifecycle.stop(mailing, by=self.user)
         return _("The mailing is stopped for good.")
 
 
 class MailingSendNow(MailingAction):
+    button = _("Send now")
+
+    def question_about(self, thing: Mailing) -> Words:
+        recipients, suppressed = thing.recipient_counts()
+        count = recipients - suppressed
+        words = ngettext(
+            "Send now to %(counter)s recipient?",
+            "Send now to %(counter)s recipients?",
+            count,
+        )
+        return words % {"counter": count}
+
     def act(self, mailing: Mailing) -> Words:
         after = self.request.POST.get("after", "")
         known = int(after) if after.isascii() and after.isdigit() else None

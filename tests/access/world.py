@@ -189,6 +189,7 @@ def _letters(mailing: Mailing, client: Recipient) -> dict[str, str]:
         "clients": str(client.pk),
         "everybody": "on",
         "reason": "Because",
+        "confirmed": "1",
         "level": "change",
         "failures_chosen": "refused",
         "q": "",

@@ -125,11 +125,11 @@ def test_a_double_click_on_send_now_makes_one_run(
     url = f"{mailing.get_absolute_url()}send/"
     newest = alice_client.get(mailing.get_absolute_url()).context["newest_run"]
     assert newest == things.run.pk
-    alice_client.post(url, {"after": newest})
+    alice_client.post(url, {"after": newest, "confirmed": "1"})
     # So few recipients that the worker is through before the second click.
     Run.objects.filter(pk__gt=newest).update(
         state=Run.State.FINISHED, finished_at=timezone.now()
     )
-    answer = alice_client.post(url, {"after": newest}, follow=True)
+    answer = alice_client.post(url, {"after": newest, "confirmed": "1"}, follow=True)
     assert mailing.runs.filter(pk__gt=newest).count() == 1
     assert "A run has begun meanwhile." in answer.content.decode()
