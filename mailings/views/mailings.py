@@ -6,12 +6,14 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError
 from django.db.models import Exists, OuterRef, QuerySet
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -36,7 +38,11 @@ from users.permissions import can
 
 RUNS_SHOWN = 10
 _SOON = timedelta(minutes=2)
-_NOT_CARRIED = ("csrfmiddlewaretoken", "key", "show")
+_NOT_CARRIED = ("csrfmiddlewaretoken", "key", "once", "show")
+
+
+class WasDeleted(Http404):
+    """404.html knows it by its name."""
 
 
 class _Existing:
@@ -44,6 +50,17 @@ class _Existing:
         rows: Any = super().get_queryset()  # type: ignore[misc]
         existing: QuerySet[Any] = rows.existing()
         return existing.select_related("owner", "message", "held_by")
+
+    def get_object(self, queryset: Any = None) -> Any:
+        """Who could see a mailing that is deleted now, is told so."""
+        try:
+            return super().get_object(queryset)  # type: ignore[misc]
+        except (Http404, PermissionDenied):
+            seen = Mailing.objects.visible_to(self.user)  # type: ignore[attr-defined]
+            gone = seen.filter(pk=self.kwargs["pk"], deleted_at__isnull=False)  # type: ignore[attr-defined]
+            if gone.exists():
+                raise WasDeleted from None
+            raise
 
 
 class VisibleMailings(_Existing, Visible):
@@ -194,26 +211,45 @@ class MailingCreatePage(VisibleMailings, _MailingFormPage, CreatePage):
     """
     In two steps: the form, and a page that asks whether to start what it says.
 
-    That page has a key; sent twice, it makes one mailing.
+    The form has a key, which that page hands on: sent again, by a double click or after
+    going back, it makes one mailing.
     """
 
     verb = lifecycle.launch
     success_message = _("The mailing is saved and in service.")
 
     def form_valid(self, form: Any) -> HttpResponse:
-        key = _key(self.request.POST.get("key", ""))
-        if key is None:
+        launched = self._launched(self.key)
+        if launched is not None:
+            return self._launched_before(launched)
+        if _key(self.request.POST.get("key", "")) is None:
             return self._ask(form)
-        form.instance.launch_key = key
+        form.instance.launch_key = self.key
         try:
-            launched = self._launched(key)
-            return redirect(launched) if launched else super().form_valid(form)
+            return super().form_valid(form)
         except IntegrityError:
             # The other of two clicks was quicker.
-            launched = self._launched(key)
+            launched = self._launched(self.key)
             if launched is None:
                 raise
-            return redirect(launched)
+            return self._launched_before(launched)
+
+    @cached_property
+    def key(self) -> UUID:
+        """Of the page that asks (`key`), or of the form (`once`); else a new one."""
+        posted = (_key(self.request.POST.get(name, "")) for name in ("key", "once"))
+        return next(filter(None, posted), None) or uuid4()
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**{"key": self.key} | kwargs)
+
+    def _launched_before(self, launched: Mailing) -> HttpResponse:
+        words = gettext(
+            "It has been started already, here it is. For one more like it, "
+            "duplicate it."
+        )
+        messages.info(self.request, words)
+        return redirect(launched)
 
     def _launched(self, key: UUID) -> Mailing | None:
         return Mailing.objects.owned_by(self.user).filter(launch_key=key).first()
@@ -221,7 +257,6 @@ class MailingCreatePage(VisibleMailings, _MailingFormPage, CreatePage):
     def _ask(self, form: Any) -> HttpResponse:
         context = self.get_context_data(
             form=form,
-            key=uuid4(),
             carried=_carried(self.request.POST),
             sender=settings.DEFAULT_FROM_EMAIL,
             **foreseen(form),

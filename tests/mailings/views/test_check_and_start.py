@@ -63,6 +63,37 @@ def test_a_double_click_makes_one_mailing(alice: User, alice_client: Browser) ->
     assert Schedule.objects.filter(name=f"mailing:{mailing.pk}").count() == 1
 
 
+def test_going_back_and_sending_the_form_again_makes_no_second_one(
+    alice: User, alice_client: Browser
+) -> None:
+    """Back leads to the form, or to the page that asks, which is asked for anew."""
+    form = settings_of(alice) | {
+        "once": str(alice_client.get(NEW).context["key"]),
+        "key": "",
+    }
+    page = alice_client.post(NEW, form)
+    alice_client.post(NEW, confirmation(page))
+    mailing = Mailing.objects.get()
+    for again in (form, form | {"title": "Changed"}, confirmation(page)):
+        answer = alice_client.post(NEW, again, follow=True)
+        assert answer.redirect_chain == [(mailing.get_absolute_url(), 302)]
+        assert "It has been started already" in answer.content.decode()
+    assert Mailing.objects.count() == 1
+
+
+def test_the_form_keeps_its_key_on_the_way(alice: User, alice_client: Browser) -> None:
+    first = alice_client.get(NEW)
+    once = str(first.context["key"])
+    assert f'name="once" value="{once}"' in first.content.decode()
+    form = settings_of(alice) | {"once": once, "key": ""}
+    asking = alice_client.post(NEW, form)
+    back = alice_client.post(NEW, confirmation(asking) | {"show": "1"})
+    wrong = alice_client.post(NEW, form | {"end_at": ""})
+    for page in (asking, back, wrong):
+        assert str(page.context["key"]) == once
+    assert str(alice_client.get(NEW).context["key"]) != once
+
+
 def test_of_two_clicks_at_once_the_slower_one_finds_the_mailing(
     alice: User, alice_client: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -329,6 +329,21 @@ def test_a_deleted_mailing_is_gone_and_its_run_readable(
     assert "Greetings" in run.content.decode()
 
 
+@pytest.mark.parametrize("name", ["update", "pause", "send"])
+def test_what_was_deleted_in_another_tab_says_so(
+    alice_client: Browser, bob_client: Browser, things: Things, name: str
+) -> None:
+    """Not that one may not, and should ask an administrator."""
+    lifecycle.delete(things.mailing, by=things.mailing.owner)
+    url = reverse(f"mailings:mailing-{name}", args=[things.mailing.pk])
+    answer = alice_client.post(url, settings_of(things.mailing.owner))
+    assert answer.status_code == 404
+    assert "It was deleted" in answer.content.decode()
+    stranger = bob_client.post(url)
+    assert stranger.status_code == 404
+    assert "It was deleted" not in stranger.content.decode()
+
+
 def test_the_page_tells_the_next_occurrences(
     alice: User, alice_client: Browser
 ) -> None:
