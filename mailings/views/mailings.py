@@ -1,6 +1,7 @@
 """Mailings: list, detail with live state, create, edit, delete; what can be done."""
 
 from datetime import datetime, timedelta
+from email.utils import parseaddr
 from typing import Any, ClassVar, cast
 from uuid import UUID, uuid4
 
@@ -34,6 +35,7 @@ from mailsvc.views import (
     UpdatePage,
     Words,
 )
+from users.models import User
 from users.permissions import can
 
 RUNS_SHOWN = 10
@@ -258,7 +260,8 @@ class MailingCreatePage(VisibleMailings, _MailingFormPage, CreatePage):
         context = self.get_context_data(
             form=form,
             carried=_carried(self.request.POST),
-            sender=settings.DEFAULT_FROM_EMAIL,
+            sender=_sender(form.owner),
+            attachments=form.instance.message.attachments.described(),
             **foreseen(form),
         )
         return render(self.request, "mailings/mailing_check.html", context)
@@ -270,6 +273,13 @@ class MailingCreatePage(VisibleMailings, _MailingFormPage, CreatePage):
         if wanted.isascii() and wanted.isdigit():
             return {"message": own.filter(pk=wanted).first()}
         return {}
+
+
+def _sender(owner: User) -> str:
+    """As the letters will have it: the owner's name, the installation's address."""
+    name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
+    name = owner.full_name or name
+    return f"{name} <{address}>" if name else address
 
 
 def _key(text: str) -> UUID | None:

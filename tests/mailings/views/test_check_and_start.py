@@ -5,8 +5,9 @@ import pytest
 from django.test import Client as Browser
 from django.utils import timezone
 from django_q.models import Schedule
+from pytest_django.fixtures import Settings
 
-from mailings.models import Mailing, Run
+from mailings.models import Mailing, Message, Run
 from mailings.views.mailings import MailingCreatePage
 from tests import recipes
 from tests.mailings.views.conftest import Things
@@ -41,6 +42,21 @@ def test_before_it_starts_a_page_says_what_goes_to_whom_and_when(
     assert "1 suppressed address" in text
     assert len(page.context["outlook"].moments) == 5
     assert "Put into service" in text
+
+
+def test_the_page_names_the_title_the_sender_and_the_attachments(
+    alice: User, alice_client: Browser, settings: Settings
+) -> None:
+    settings.DEFAULT_FROM_EMAIL = "Post <post@example.org>"
+    User.objects.update(full_name="Alice A.")
+    data = settings_of(alice, title="Spring")
+    recipes.attachment(Message.objects.get(), name="prices.pdf")
+    text = asked(alice_client, data).content.decode()
+    assert "Spring" in text.partition("<dl")[2].partition("</dl>")[0]
+    assert "Alice A. &lt;post@example.org&gt;" in text
+    assert "prices.pdf" in text
+    User.objects.update(full_name="")
+    assert "Post &lt;post@example.org&gt;" in asked(alice_client, data).content.decode()
 
 
 def test_confirmed_it_is_what_the_form_said(alice: User, alice_client: Browser) -> None:
