@@ -174,10 +174,12 @@ def delete_clients(clients: Sequence[Client], *, by: User) -> None:
 
 
 @transaction.atomic
-def send_now(mailing: Mailing, *, now: datetime) -> Run | None:
+def send_now(mailing: Mailing, *, now: datetime, again: bool = True) -> Run | None:
     """
     The run that sending now means: the one in progress, else the one that is due,
-    else a new one. None if there is nothing left to send.
+    else (only if `again`) one more, outside the schedule. None if there is none.
+
+    A mailing that is sent once has one run: it may begin before its time.
 
     Raises NotPossible if the mailing may not be sent.
     """
@@ -193,7 +195,7 @@ def send_now(mailing: Mailing, *, now: datetime) -> Run | None:
     if run is not None:
         return run
     once = mailing.periodicity == Mailing.Periodicity.ONCE
-    if once and mailing.runs.exists():
+    if mailing.runs.exists() if once else not again:
         return None
     run = delivery.begin_run(mailing, mailing.start_at if once else now, now)
     mailing.refresh_from_db()
@@ -218,6 +220,13 @@ def send_soon(mailing: Mailing, *, by: User, after: int | None = None) -> Run:
     if run is None:
         raise NotPossible(_("There is nothing left to send."))
     schedules.wake()
+    mailing.refresh_from_db()
+    audit.record(
+        AuditEntry.Action.MAILING_SENT,
+        by=by,
+        on=mailing,
+        reason=f"{run.scheduled_for:%Y-%m-%d %H:%M} UTC",
+    )
     about = {"run": run.pk, "mailing": mailing.pk}
     logger.info("Sending was asked for by user %s.", by.pk, extra=about)
     return run

@@ -9,7 +9,7 @@ from email import message_from_bytes, policy
 
 from django.conf import settings
 
-from mailings import placeholders
+from mailings import placeholders, tokens
 from mailings.delivery.compose import Composer, Text
 from mailings.delivery.letter import Letter
 from mailings.delivery.plan import snapshot
@@ -31,7 +31,7 @@ def preview(message: Message, *, email: str, full_name: str, now: datetime) -> R
     """
     What a run of the owner's that began now would send. Raises NotComposed.
 
-    The link for unsubscribing leads to the page, and unsubscribes nobody.
+    The link for unsubscribing leads to a page that says it is a test.
     """
     composer = Composer(text_of(message, now), sender=settings.DEFAULT_FROM_EMAIL)
     return as_read(composer.letter(0, email=email, full_name=full_name))
@@ -42,7 +42,9 @@ def text_of(message: Message, now: datetime) -> Text:
     owner = message.owner
     mailing = Mailing(pk=0, owner=owner, timezone=owner.timezone)
     copied = snapshot(message, owner)
-    return Text.of(Run(pk=0, mailing=mailing, scheduled_for=now, **copied))
+    run = Run(pk=0, mailing=mailing, scheduled_for=now, **copied)
+    run.unsubscribe_key = tokens.OF_TESTS
+    return Text.of(run)
 
 
 def as_read(letter: Letter) -> Reading:

@@ -20,7 +20,7 @@ def unsubscribe(token: str) -> bool:
 
     Any number of times; False if no letter has such a token.
     """
-    found = _delivery_of(token)
+    found = letter_of(token)
     if found is None:
         return False
     mailing = found.run.mailing
@@ -72,7 +72,8 @@ def allow_again(
     suppression.delete()
 
 
-def _delivery_of(token: str) -> Delivery | None:
+def letter_of(token: str) -> Delivery | None:
+    """The delivery whose letter has this token; None if there is none."""
     number = tokens.delivery_of(token)
     if number is None:
         return None

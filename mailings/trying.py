@@ -2,7 +2,7 @@
 A test of a message: sent to a few addresses while its author waits, in no statistics.
 
 The letter is the one that a run would send, but for a mark in the subject; its link for
-unsubscribing leads to the page, and unsubscribes nobody.
+unsubscribing leads to a page that says so, and unsubscribes nobody.
 """
 
 from collections.abc import Sequence

@@ -14,7 +14,7 @@ from django.views.generic import CreateView, DeleteView, DetailView, UpdateView
 from django_filters.views import FilterView
 from django_tables2 import SingleTableMixin
 
-from mailsvc import exports
+from mailsvc import exports, versions
 
 Words = str | Promise
 
@@ -92,12 +92,16 @@ class FormPage:
     template_name: Any = "form_page.html"
     success_message: ClassVar[Words] = _("Saved.")
 
+    def before_saving(self, form: "BaseModelForm[Any]") -> None:
+        """The last moment to refuse it."""
+
     def saved(self) -> None:
         """What else belongs to saving."""
 
     def form_valid(self, form: "BaseModelForm[Any]") -> HttpResponse:
         try:
             with transaction.atomic():
+                self.before_saving(form)
                 self.object = form.save()
                 self.saved()
         except IntegrityError:
@@ -114,8 +118,50 @@ class CreatePage(FormPage, CreateView):  # type: ignore[type-arg]
     pass
 
 
+class _Overtaken(Exception):
+    """Somebody has saved it since the form was opened."""
+
+
 class UpdatePage(FormPage, UpdateView):  # type: ignore[type-arg]
-    pass
+    """A save over what was saved meanwhile is refused once, in words."""
+
+    version = ""  # of what the form shows; the newer one, once they have been told
+
+    def before_saving(self, form: "BaseModelForm[Any]") -> None:
+        # Who asks is wrapped in a lazy object: its class is another.
+        rows = form.instance._meta.model._default_manager.select_for_update()
+        row = rows.filter(pk=form.instance.pk).first()
+        posted = self.request.POST.get("version", "")
+        if row is not None and versions.is_overtaken(posted, row, form):
+            self.version = versions.opened(type(form)(**self._fresh(row)))
+            raise _Overtaken
+
+    def _fresh(self, row: Any) -> dict[str, Any]:
+        """What a form that is opened now is made with."""
+        kwargs = self.get_form_kwargs()
+        return {k: v for k, v in kwargs.items() if k not in ("data", "files")} | {
+            "instance": row
+        }
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        try:
+            return super().form_valid(form)
+        except _Overtaken:
+            words = _(
+                "This was changed since you opened it (%(moment)s), by somebody else "
+                "or by you in another tab. What you have written is still here and not "
+                "saved: save again to overwrite what was saved meanwhile."
+            )
+            moment = versions.opened_at(self.request.POST.get("version", ""))
+            form.add_error(None, words % {"moment": moment})
+            return self.form_invalid(form)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        version = self.version or self.request.POST.get("version", "")
+        if self.request.method == "GET":
+            version = versions.opened(context["form"])
+        return context | {"version": version}
 
 
 class ConfirmPage(DeleteView):  # type: ignore[type-arg]
@@ -138,6 +184,43 @@ class ConfirmPage(DeleteView):  # type: ignore[type-arg]
         self.confirmed()
         messages.success(self.request, str(self.success_message))
         return redirect(self.get_success_url())
+
+
+class AsksFirst:
+    """
+    What a POST does needs the word `confirmed` in it. The dialog of confirm.js adds it;
+    where there is no JavaScript, this page asks, with a button that does.
+    """
+
+    request: HttpRequest
+    button: Words = _("Continue")
+    consequence: Words = ""
+
+    def question_about(self, thing: Any) -> Words:
+        """In the words that the dialog has; nothing if it needs none."""
+        raise NotImplementedError
+
+    def asked_first(self, thing: Any) -> HttpResponse | None:
+        """The page that asks, unless that has been done."""
+        question = self.question_about(thing)
+        if not question or "confirmed" in self.request.POST:
+            return None
+        carried = [
+            (name, value)
+            for name, values in self.request.POST.lists()
+            if name != "csrfmiddlewaretoken"
+            for value in values
+        ]
+        about = {
+            "question": question,
+            "consequence": self.consequence,
+            "button": self.button,
+            "get_cancel_url": thing.get_absolute_url(),
+            "title": question,
+        }
+        carried.append(("confirmed", "1"))
+        context = {"view": about, "object": thing, "carried": carried}
+        return render(self.request, "confirm_page.html", context)
 
 
 def foreign_html(markup: str) -> HttpResponse:

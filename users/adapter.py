@@ -1,9 +1,11 @@
 """How allauth behaves here."""
 
 from datetime import timedelta
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.conf import settings
@@ -32,10 +34,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         form: Any,
         commit: bool = True,  # noqa: FBT001, FBT002 - allauth's signature
     ) -> User:
-        """The language that somebody signs up in is theirs."""
+        """Theirs are the language that they sign up in and their browser's zone."""
         language = get_language()
         if language in dict(settings.LANGUAGES):
             user.language = language
+        zone = request.POST.get("timezone", "")
+        if zone in _zones():
+            user.timezone = ZoneInfo(zone)
         made: User = super().save_user(request, user, form, commit=commit)
         return made
 
@@ -82,6 +87,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """Failures of one visitor lock nobody else out of the account."""
         login = credentials.get("email", credentials.get("username", "")).lower()
         return f"{self.get_client_ip(request)}:{login}"
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """Those that the profile offers."""
+    field: Any = User._meta.get_field("timezone")
+    return frozenset(str(zone) for zone, _words in field.choices)
 
 
 def _on_our_site(name: str, value: Any) -> Any:

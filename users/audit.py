@@ -21,12 +21,14 @@ _KINDS = {
     _Action.USER_DELETED: history.DELETED,
     _Action.MAILING_LAUNCHED: history.CREATED,
     _Action.MAILING_CHANGED: history.CHANGED,
+    _Action.MAILING_SENT: history.CHANGED,
     _Action.MAILING_PAUSED: history.CHANGED,
     _Action.MAILING_RESUMED: history.CHANGED,
     _Action.MAILING_STOPPED: history.CHANGED,
     _Action.MAILING_HELD: history.CHANGED,
     _Action.MAILING_RELEASED: history.CHANGED,
     _Action.MAILING_DELETED: history.DELETED,
+    _Action.RETRIED: history.CHANGED,
 }
 # After these, recipients, message or roles may be others.
 _CHANGES_BESIDE = {

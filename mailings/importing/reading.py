@@ -13,8 +13,14 @@ from django.utils.translation import gettext as _
 
 from mailings.importing import workbook
 from mailings.importing.columns import Columns, by_content, by_name
-from mailings.importing.sheets import MAX_COLUMNS, Line, Sheet, UnreadableFile
-from mailings.importing.texts import UNREADABLE, encoding_of, rewindable
+from mailings.importing.sheets import (
+    MAX_COLUMNS,
+    Line,
+    Sheet,
+    UnreadableFile,
+    neither,
+)
+from mailings.importing.texts import UNREADABLE, encoding_of, is_binary, rewindable
 
 DELIMITERS = (",", ";", "\t")
 
@@ -131,6 +137,8 @@ def _opened(file: BinaryIO) -> Iterator[Sheet]:
             with workbook.opened(source) as sheet:
                 yield _bounded(sheet)
             return
+        if is_binary(source):
+            raise neither()
         text = io.TextIOWrapper(
             source, encoding=encoding_of(source), errors="replace", newline=""
         )
@@ -211,7 +219,7 @@ def _is_excel_hint(line: str) -> bool:
 def _column_names(header: str, lines: _Lines) -> tuple[str, list[str]]:
     """The delimiter that makes sense of the first row, and the names in it."""
     if "\0" in header:
-        raise UnreadableFile(_("This is not a text file."))
+        raise neither()
     if lines.skip_rest(header):
         raise UnreadableFile(_("The row of the column names is too long."))
     readings = [(delimiter, _names(header, delimiter)) for delimiter in DELIMITERS]

@@ -3,11 +3,18 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 MAX_COLUMNS = 50
 
 
 class UnreadableFile(Exception):
     """The file as a whole can't be imported; the message says why."""
+
+
+def neither() -> UnreadableFile:
+    """A picture, a document, or what is left of something."""
+    return UnreadableFile(_("This is neither CSV nor an Excel file (XLSX)."))
 
 
 @dataclass(frozen=True, slots=True)

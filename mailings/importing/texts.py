@@ -14,6 +14,14 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 
+# How pictures, PDF, and the workbooks and documents of old begin.
+_OTHERS = (
+    *(b"\x89PNG", b"\xff\xd8\xff", b"GIF8"),
+    *(b"%PDF", b"\xd0\xcf\x11\xe0", b"\x1f\x8b"),
+)
+_CONTROL = bytes({*range(32)} - {*b"\t\n\v\f\r"})
+_MANY = 20  # one in so many
+
 # What stands for bytes that mean nothing in the encoding.
 UNREADABLE = "\ufffd"
 
@@ -28,6 +36,20 @@ def rewindable(file: BinaryIO) -> Iterator[BinaryIO]:
         shutil.copyfileobj(file, copy)
         copy.seek(0)
         yield cast("BinaryIO", copy)
+
+
+def is_binary(file: BinaryIO) -> bool:
+    """
+    Whether a rewindable file is no text at all. A stray control character is for its
+    row to be refused for; where every twentieth byte is one, there are no rows.
+    """
+    start = file.tell()
+    head = file.read(_PIECE)
+    file.seek(start)
+    if any(head.startswith(mark) for mark, _encoding in _MARKS):
+        return False
+    control = len(head) - len(head.translate(None, _CONTROL))
+    return head.startswith(_OTHERS) or control * _MANY > len(head)
 
 
 def encoding_of(file: BinaryIO) -> str:

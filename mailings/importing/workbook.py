@@ -14,7 +14,13 @@ from xml.etree.ElementTree import ParseError
 
 from django.utils.translation import gettext as _
 
-from mailings.importing.sheets import MAX_COLUMNS, Line, Sheet, UnreadableFile
+from mailings.importing.sheets import (
+    MAX_COLUMNS,
+    Line,
+    Sheet,
+    UnreadableFile,
+    neither,
+)
 
 MAX_UNPACKED = 50 * 2**20  # bytes
 _MAX_PARTS = 1000
@@ -89,6 +95,8 @@ def _require_bounds(file: BinaryIO) -> None:
     with zipfile.ZipFile(file) as archive:
         parts = archive.infolist()
     file.seek(start)
+    if not any(part.filename.startswith("xl/") for part in parts):
+        raise neither()
     if len(parts) > _MAX_PARTS or sum(p.file_size for p in parts) > MAX_UNPACKED:
         raise UnreadableFile(
             _("The workbook is larger than %(limit)d MB when it is unpacked.")

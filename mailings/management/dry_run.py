@@ -1,5 +1,6 @@
 """What sending a mailing now would do, without doing it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -9,6 +10,7 @@ from django.utils import timezone
 
 from mailings import lifecycle
 from mailings.delivery.compose import Composer, NotComposed, Text
+from mailings.management import clock
 from mailings.models import Mailing, Run
 from mailings.previewing import as_read
 from mailsvc.commands import Outcome
@@ -17,11 +19,34 @@ SHOWN = 5  # recipients
 
 
 def nothing_left(mailing: Mailing) -> Outcome:
+    """No run is in progress or due: what was sent last, and what comes next."""
     figures = dict.fromkeys(Run().ledger(), 0)
     return Outcome(
         data={"mailing": mailing.pk, "run": None, **figures},
-        text=f"There is nothing left to send of mailing {mailing.pk}.",
+        text=" ".join(
+            [
+                f"There is nothing left to send of mailing {mailing.pk}.",
+                *_last_and_next(mailing),
+            ]
+        ),
     )
+
+
+def _last_and_next(mailing: Mailing) -> Iterator[str]:
+    now = timezone.now()
+    mailing.refresh_from_db()
+    if mailing.periodicity == Mailing.Periodicity.ONCE or not mailing.is_live:
+        return
+    last = mailing.runs.exclude(state=Run.State.MISSED).first()
+    if last is not None:
+        moment = clock.shown(last.scheduled_for, mailing)
+        yield (
+            f"Its newest run, {last.pk}, was for {moment} and is over: "
+            f"planned {last.planned}, accepted {last.accepted}."
+        )
+    if following := mailing.next_occurrence(now):
+        yield f"The next one is due at {clock.shown(following, mailing)}."
+    yield "For one more outside the schedule, to everybody: --again."
 
 
 @dataclass(frozen=True)
@@ -30,10 +55,10 @@ class _Recipient:
     email: str
 
 
-def dry_run(mailing: Mailing) -> Outcome:
+def dry_run(mailing: Mailing, *, again: bool) -> Outcome:
     """Does what sending begins with, tells about it, and takes it all back."""
     with transaction.atomic():
-        run = lifecycle.send_now(mailing, now=timezone.now())
+        run = lifecycle.send_now(mailing, now=timezone.now(), again=again)
         outcome = nothing_left(mailing) if run is None else _preview(mailing, run)
         transaction.set_rollback(True)
     return outcome

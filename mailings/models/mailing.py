@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from timezone_field import TimeZoneField
 
 from mailings import recurrence
@@ -60,7 +61,7 @@ class Mailing(models.Model):
     class Status(models.TextChoices):
         CREATED = "created", _("Created")
         RUNNING = "running", _("Running")
-        FINISHED = "finished", _("Finished")
+        FINISHED = "finished", pgettext_lazy("mailing", "Finished")
 
     class WhenUnknown(models.TextChoices):
         """What becomes of a delivery that the server had and never answered for."""

@@ -2,17 +2,20 @@
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from email.utils import parseaddr
 from typing import Any, ClassVar, cast
 from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError
 from django.db.models import Exists, OuterRef, QuerySet
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -26,17 +29,23 @@ from mailings.tables import RunTable
 from mailings.views.access import AtHand, ByOwner, Changeable, Own, Visible
 from mailings.views.foreseeing import foreseen
 from mailsvc.views import (
+    AsksFirst,
     ConfirmPage,
     CreatePage,
     DetailPage,
     UpdatePage,
     Words,
 )
+from users.models import User
 from users.permissions import can
 
 RUNS_SHOWN = 10
 _SOON = timedelta(minutes=2)
-_NOT_CARRIED = ("csrfmiddlewaretoken", "key", "show")
+_NOT_CARRIED = ("csrfmiddlewaretoken", "key", "once", "show")
+
+
+class WasDeleted(Http404):
+    """404.html knows it by its name."""
 
 
 class _Existing:
@@ -44,6 +53,17 @@ class _Existing:
         rows: Any = super().get_queryset()  # type: ignore[misc]
         existing: QuerySet[Any] = rows.existing()
         return existing.select_related("owner", "message", "held_by")
+
+    def get_object(self, queryset: Any = None) -> Any:
+        """Who could see a mailing that is deleted now, is told so."""
+        try:
+            return super().get_object(queryset)  # type: ignore[misc]
+        except (Http404, PermissionDenied):
+            seen = Mailing.objects.visible_to(self.user)  # type: ignore[attr-defined]
+            gone = seen.filter(pk=self.kwargs["pk"], deleted_at__isnull=False)  # type: ignore[attr-defined]
+            if gone.exists():
+                raise WasDeleted from None
+            raise
 
 
 class VisibleMailings(_Existing, Visible):
@@ -199,26 +219,45 @@ class MailingCreatePage(VisibleMailings, _MailingFormPage, CreatePage):
     """
     In two steps: the form, and a page that asks whether to start what it says.
 
-    That page has a key; sent twice, it makes one mailing.
+    The form has a key, which that page hands on: sent again, by a double click or after
+    going back, it makes one mailing.
     """
 
     verb = lifecycle.launch
     success_message = _("The mailing is saved and in service.")
 
     def form_valid(self, form: Any) -> HttpResponse:
-        key = _key(self.request.POST.get("key", ""))
-        if key is None:
+        launched = self._launched(self.key)
+        if launched is not None:
+            return self._launched_before(launched)
+        if _key(self.request.POST.get("key", "")) is None:
             return self._ask(form)
-        form.instance.launch_key = key
+        form.instance.launch_key = self.key
         try:
-            launched = self._launched(key)
-            return redirect(launched) if launched else super().form_valid(form)
+            return super().form_valid(form)
         except IntegrityError:
             # The other of two clicks was quicker.
-            launched = self._launched(key)
+            launched = self._launched(self.key)
             if launched is None:
                 raise
-            return redirect(launched)
+            return self._launched_before(launched)
+
+    @cached_property
+    def key(self) -> UUID:
+        """Of the page that asks (`key`), or of the form (`once`); else a new one."""
+        posted = (_key(self.request.POST.get(name, "")) for name in ("key", "once"))
+        return next(filter(None, posted), None) or uuid4()
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**{"key": self.key} | kwargs)
+
+    def _launched_before(self, launched: Mailing) -> HttpResponse:
+        words = gettext(
+            "It has been started already, here it is. For one more like it, "
+            "duplicate it."
+        )
+        messages.info(self.request, words)
+        return redirect(launched)
 
     def _launched(self, key: UUID) -> Mailing | None:
         return Mailing.objects.owned_by(self.user).filter(launch_key=key).first()
@@ -226,9 +265,9 @@ class MailingCreatePage(VisibleMailings, _MailingFormPage, CreatePage):
     def _ask(self, form: Any) -> HttpResponse:
         context = self.get_context_data(
             form=form,
-            key=uuid4(),
             carried=_carried(self.request.POST),
-            sender=settings.DEFAULT_FROM_EMAIL,
+            sender=_sender(form.owner),
+            attachments=form.instance.message.attachments.described(),
             **foreseen(form),
         )
         return render(self.request, "mailings/mailing_check.html", context)
@@ -240,6 +279,13 @@ class MailingCreatePage(VisibleMailings, _MailingFormPage, CreatePage):
         if wanted.isascii() and wanted.isdigit():
             return {"message": own.filter(pk=wanted).first()}
         return {}
+
+
+def _sender(owner: User) -> str:
+    """As the letters will have it: the owner's name, the installation's address."""
+    name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
+    name = owner.full_name or name
+    return f"{name} <{address}>" if name else address
 
 
 def _key(text: str) -> UUID | None:
@@ -281,13 +327,15 @@ class MailingDeletePage(OwnMailings, ConfirmPage):
         lifecycle.delete(self.object, by=self.user)
 
 
-class MailingAction(ChangeableMailings, View):
+class MailingAction(ChangeableMailings, AsksFirst, View):
     """POST only: does one thing with a mailing and says so, or why not."""
 
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         mailing = cast("Mailing", self.get_object())
+        if page := self.asked_first(mailing):
+            return page
         try:
             messages.success(request, str(self.act(mailing)))
         except lifecycle.NotPossible as refusal:
@@ -297,6 +345,9 @@ class MailingAction(ChangeableMailings, View):
             back, {request.get_host()}, require_https=request.is_secure()
         )
         return redirect(back if is_ours else mailing.get_absolute_url())
+
+    def question_about(self, thing: Mailing) -> Words:
+        return ""
 
     def act(self, mailing: Mailing) -> Words:
         """Does it, and returns what to tell the user."""
@@ -316,12 +367,29 @@ class MailingResume(MailingAction):
 
 
 class MailingStop(MailingAction):
+    button = _("Stop")
+
+    def question_about(self, thing: Mailing) -> Words:
+        return _("Stop this mailing for good? What is not sent yet is cancelled.")
+
     def act(self, mailing: Mailing) -> Words:
         lifecycle.stop(mailing, by=self.user)
         return _("The mailing is stopped for good.")
 
 
 class MailingSendNow(MailingAction):
+    button = _("Send now")
+
+    def question_about(self, thing: Mailing) -> Words:
+        recipients, suppressed = thing.recipient_counts()
+        count = recipients - suppressed
+        words = ngettext(
+            "Send now to %(counter)s recipient?",
+            "Send now to %(counter)s recipients?",
+            count,
+        )
+        return words % {"counter": count}
+
     def act(self, mailing: Mailing) -> Words:
         after = self.request.POST.get("after", "")
         known = int(after) if after.isascii() and after.isdigit() else None

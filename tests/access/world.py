@@ -11,7 +11,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.test import Client
 from django.utils import timezone
 
-from mailings import lifecycle
+from mailings import lifecycle, tokens
 from mailings.models import Canary, Mailing
 from mailings.models import Client as Recipient
 from tests import recipes
@@ -129,7 +129,7 @@ def _keys(**of: Any) -> dict[str, Any]:
         "mailings:import": recipes.uploaded(of["client"].owner).pk,
         "mailings:list": of["client_list"].pk,
         "mailings:suppression": recipes.suppression(of["client"].owner).pk,
-        "mailings:unsubscribe/token": "no-such-token",
+        "mailings:unsubscribe/token": tokens.token(tokens.OF_TESTS, 1),
         "mailings:message": message.pk,
         "mailings:message/attachment": of["file"].pk,
         "mailings:run/attachment": of["file"].pk,
@@ -189,6 +189,7 @@ def _letters(mailing: Mailing, client: Recipient) -> dict[str, str]:
         "clients": str(client.pk),
         "everybody": "on",
         "reason": "Because",
+        "confirmed": "1",
         "level": "change",
         "failures_chosen": "refused",
         "q": "",

@@ -128,6 +128,8 @@ def test_one_broken_byte_does_not_spoil_the_encoding_of_the_others(
 
 # --- files that are none ---
 
+NEITHER = "This is neither CSV nor an Excel file"
+
 
 @pytest.mark.parametrize(
     ("content", "reason"),
@@ -138,12 +140,12 @@ def test_one_broken_byte_does_not_spoil_the_encoding_of_the_others(
         (b"a@example.com,Anna\n", "There is no column “email”."),
         (b"full_name,comment\nAnna,x\n", "There is no column “email”."),
         (b"PK\x03\x04\x14\x00", "This workbook (XLSX) can't be read"),
-        (b"\x00\x01\x02\x03", "This is not a text file."),
-        ("email\na@example.com".encode("utf-16-le"), "This is not a text file."),
-        ("email\na@example.com".encode("utf-32"), "This is not a text file."),
+        (b"\x00\x01\x02\x03", NEITHER),
+        ("email\na@example.com".encode("utf-16-le"), NEITHER),
+        ("email\na@example.com".encode("utf-32"), NEITHER),
         (b"email," * 100_000, "The row of the column names is too long."),
         (b"email," + b"x," * 60 + b"x\n", "Too many columns: 62"),
-        (b"\x89PNG\r\n\x1a\n", "There is no column “email”."),
+        (b"\x89PNG\r\n\x1a\n", NEITHER),
         (b'"email,full_name\na@example.com,A\n', "There is no column “email”."),
     ],
 )

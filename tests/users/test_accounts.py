@@ -65,6 +65,32 @@ def path_of(link: str, settings: Settings) -> str:
 # --- signing up ---
 
 
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("Asia/Yekaterinburg", "Asia/Yekaterinburg"),
+        ("Europe/Kiev", "Europe/Kiev"),  # some browsers use the older names
+        ("", "UTC"),  # no JavaScript
+        ("Mars/Olympus", "UTC"),
+        ("../../etc/passwd", "UTC"),
+        ("\0", "UTC"),
+    ],
+)
+def test_a_new_account_lives_in_the_zone_of_its_browser(
+    visitor: Client, sent: str, kept: str
+) -> None:
+    data = {"email": "new@example.com", "timezone": sent}
+    data |= {"password1": PASSWORD, "password2": PASSWORD}
+    visitor.post(reverse("account_signup"), data)
+    assert str(User.objects.get(email="new@example.com").timezone) == kept
+
+
+def test_the_form_asks_the_browser_for_its_zone(visitor: Client) -> None:
+    page = visitor.get(reverse("account_signup")).content.decode()
+    assert '<input type="hidden" name="timezone" data-time-zone>' in page
+    assert 'js/time-zone.js" defer' in page
+
+
 def test_who_signs_up_confirms_the_address_and_is_in(
     visitor: Client, settings: Settings
 ) -> None:

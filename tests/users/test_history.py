@@ -13,9 +13,10 @@ from django.utils import timezone
 
 from mailings import delivery, departure, lifecycle
 from mailings.models import Mailing
+from mailings.retrying import Failure, retry_failed
 from tests import recipes
 from users import blocking, history, managing
-from users.models import User
+from users.models import AuditEntry, User
 from users.permissions import Level, share
 
 pytestmark = pytest.mark.django_db
@@ -49,6 +50,7 @@ def test_each_verb_leaves_a_row_with_author_and_reason(
 ) -> None:
     mailing = recipes.mailing(alice, clients=[recipes.client(alice)])
     lifecycle.launch(mailing, by=alice)
+    lifecycle.send_soon(mailing, by=manager)
     lifecycle.pause(mailing, by=alice)
     lifecycle.resume(mailing, by=alice)
     lifecycle.hold(mailing, by=manager, reason="Complaints")
@@ -56,12 +58,33 @@ def test_each_verb_leaves_a_row_with_author_and_reason(
     lifecycle.stop(mailing, by=alice)
     assert story(mailing) == [
         ("mailing_launched", "alice@example.com", ""),
+        ("mailing_sent", "manager@example.com", ""),
         ("mailing_paused", "alice@example.com", ""),
         ("mailing_resumed", "alice@example.com", ""),
         ("mailing_held", "manager@example.com", "Complaints"),
         ("mailing_released", "manager@example.com", "Checked"),
         ("mailing_stopped", "alice@example.com", ""),
     ]
+
+
+def test_who_had_it_sent_or_tried_again_is_in_the_history_and_on_the_audit_log(
+    alice: User, alice_client: Client
+) -> None:
+    run = recipes.run(recipes.mailing(alice), pending=1, expired=1)
+    url = reverse("mailings:mailing-send", args=[run.mailing_id])
+    alice_client.post(url, {"confirmed": "1"})
+    retry_failed(run, by=alice, failures=[Failure.TEMPORARY])
+    assert story(run.mailing)[-2:] == [
+        ("mailing_sent", "alice@example.com", ""),
+        ("retried", "alice@example.com", ""),
+    ]
+    moment = f"{run.scheduled_for:%Y-%m-%d %H:%M} UTC"
+    entries = AuditEntry.objects.filter(object_type="mailings.mailing").order_by("pk")
+    assert [(each.action, each.actor, each.reason) for each in entries] == [
+        ("mailing_sent", alice, moment),
+        ("retried", alice, f"{moment}: 1"),
+    ]
+    assert "had a mailing sent at once" in page(alice_client, run.mailing)
 
 
 def test_an_edited_mailing_says_what_it_was(alice: User) -> None:

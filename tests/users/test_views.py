@@ -21,6 +21,14 @@ def test_the_profile_is_ones_own(alice: User, alice_client: Client) -> None:
     assert "Настройки сохранены." in answer.content.decode()
 
 
+def test_one_can_sign_out_without_the_menu(alice_client: Client) -> None:
+    """The menu opens by JavaScript alone; the buttons of this page need none."""
+    main = alice_client.get(PROFILE).content.decode().partition("<main")[2]
+    assert f'<form class="mt-3" method="post" action="{reverse("account_logout")}"' in (
+        main
+    )
+
+
 def test_the_profile_needs_a_signed_in_user(client: Client, db: None) -> None:
     assert client.get(PROFILE)["Location"].startswith(reverse("account_login"))
 

@@ -39,6 +39,7 @@ class AuditEntry(models.Model):
         ROLE_DELETED = "role_deleted", _("deleted a role")
         MAILING_LAUNCHED = "mailing_launched", _("launched a mailing")
         MAILING_CHANGED = "mailing_changed", _("changed a mailing")
+        MAILING_SENT = "mailing_sent", _("had a mailing sent at once")
         MAILING_PAUSED = "mailing_paused", _("paused a mailing")
         MAILING_RESUMED = "mailing_resumed", _("resumed a mailing")
         MAILING_STOPPED = "mailing_stopped", _("stopped a mailing")

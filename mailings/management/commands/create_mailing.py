@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from mailings import html, lifecycle, recurrence
 from mailings.importing import decode
+from mailings.management import clock
 from mailings.management.lookups import list_of, moment, user_of
 from mailings.models import Mailing, Message
 from mailsvc.commands import Outcome, ServiceCommand
@@ -29,7 +30,8 @@ class Command(ServiceCommand):
     help = (
         "Creates a mailing and takes it into service: it begins at its start (at "
         "once, if that is not in the future) and repeats until its end. The worker "
-        "sends it; without a worker, send_mailing or send_due does."
+        "sends it; without a worker, send_mailing or send_due does. Beside a worker, "
+        "send_mailing goes on with the same run and begins no other."
     )
 
     def add_options(self, parser: CommandParser) -> None:
@@ -83,8 +85,26 @@ class Command(ServiceCommand):
         except lifecycle.NotPossible as error:
             raise CommandError(str(error)) from error
         return Outcome(
-            data={"mailing": mailing.pk}, text=f"Mailing {mailing.pk} created."
+            data={"mailing": mailing.pk},
+            text=f"Mailing {mailing.pk} created. {_beginning(mailing)}",
         )
+
+
+def _beginning(mailing: Mailing) -> str:
+    """When it starts, and what comes then."""
+    now = timezone.now()
+    words = (
+        "It starts at once, if a worker is running"
+        if mailing.is_window_open(now)
+        else f"It starts at {clock.shown(mailing.start_at, mailing)}"
+    )
+    following = mailing.next_occurrence(max(now, mailing.start_at))
+    if following is not None:
+        words += (
+            f", and is sent again {mailing.periodicity}, "
+            f"next at {clock.shown(following, mailing)}"
+        )
+    return f"{words}."
 
 
 @transaction.atomic

@@ -19,16 +19,24 @@ LOOK_EVERY = 1.0  # seconds between looks at what others are sending
 
 class Command(ServiceCommand):
     help = (
-        "Sends a mailing now: goes on with the run in progress, else begins the one "
-        "that is due, else a new one. No worker is needed, and none is disturbed: "
-        "nobody gets a message twice. Ctrl-C ends it after what is being sent; run it "
-        "again to go on."
+        "Sends what is to be sent of a mailing now: goes on with the run in progress, "
+        "else begins the one that is due; if there is neither, it says so and sends "
+        "nothing. No worker is needed, and none is disturbed: nobody gets a message "
+        "twice, unless --again asks for it. Ctrl-C ends it after what is being sent; "
+        "run it again to go on."
     )
     _told = ""  # the last trouble
 
     def add_options(self, parser: CommandParser) -> None:
         parser.add_argument(
             "mailing", metavar="ID", type=int, help="the number of the mailing"
+        )
+        parser.add_argument(
+            "--again",
+            action="store_true",
+            help="if no run is in progress or due, begin one more, outside the "
+            "schedule: who got the message by an earlier run gets it once more (a "
+            "mailing that is sent once has one run, whatever is asked for)",
         )
         parser.add_argument(
             "--dry-run",
@@ -52,10 +60,12 @@ class Command(ServiceCommand):
         mailing = mailing_of(options["mailing"])
         try:
             if options["dry_run"]:
-                return dry_run(mailing)
+                return dry_run(mailing, again=options["again"])
             if objection := delivery.objection(timezone.now()):
                 raise CommandError(objection)
-            run = lifecycle.send_now(mailing, now=timezone.now())
+            run = lifecycle.send_now(
+                mailing, now=timezone.now(), again=options["again"]
+            )
         except lifecycle.NotPossible as error:
             raise CommandError(str(error)) from error
         if run is None:

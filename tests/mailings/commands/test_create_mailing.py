@@ -180,3 +180,33 @@ def test_a_missing_body_file_is_a_failure_in_words(owner: User, body: Path) -> N
 def test_wrong_use_is_no_mailing(owner: User, body: Path, more: list[str]) -> None:
     assert create(owner, body, *more).failure.startswith("Error: argument ")
     assert not Mailing.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([], "It starts at once, if a worker is running."),
+        (
+            ["--periodicity", "weekly"],
+            "It starts at once, if a worker is running, and is sent again weekly, "
+            "next at 2026-03-08 13:00 (Europe/Berlin).",
+        ),
+        (
+            ["--start", "2026-03-10T09:00"],
+            "It starts at 2026-03-10 09:00 (Europe/Berlin).",
+        ),
+        (
+            ["--start", "2026-03-10T09:00", "--periodicity", "daily"],
+            "It starts at 2026-03-10 09:00 (Europe/Berlin), and is sent again daily, "
+            "next at 2026-03-11 09:00 (Europe/Berlin).",
+        ),
+    ],
+)
+def test_people_are_told_when_it_starts(
+    owner: User, body: Path, options: list[str], words: str
+) -> None:
+    called = call(
+        *("create_mailing", "--owner", owner.email, "--subject", "Hi"),
+        *("--body-file", body, "--list", "Friends", *options),
+    )
+    assert called.out == f"Mailing {Mailing.objects.get().pk} created. {words}\n"

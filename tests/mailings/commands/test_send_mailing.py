@@ -9,7 +9,7 @@ from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 from pytest_django.fixtures import Settings
 
-from mailings import lifecycle
+from mailings import delivery, lifecycle
 from mailings.models import Attempt, Delivery, Mailing, Run
 from mailsvc import shutdown
 from tests import recipes
@@ -209,6 +209,68 @@ def test_two_at_the_same_time_send_nothing_twice(
     assert len(smtp_server.received) == len(set(recipients(smtp_server))) == 60
     run = Run.objects.get()
     assert (run.planned, run.accepted, run.attempts) == (60, 60, 60)
+
+
+# --- what was sent since the last occurrence ---
+
+
+@pytest.fixture
+def weekly(mailing: Mailing, smtp_server: SmtpServer) -> Mailing:
+    """Its run of this week was sent by the worker."""
+    now = timezone.now()
+    mailing.periodicity, mailing.end_at = "weekly", now + timedelta(days=30)
+    mailing.save()
+    lifecycle.begin_due(mailing, now=now)
+    delivery.pump(stop=lambda: False)
+    lifecycle.settle(timezone.now())
+    return mailing
+
+
+@pytest.mark.parametrize("options", [[], ["--wait"], ["--dry-run"]])
+def test_what_the_worker_has_sent_by_schedule_is_not_sent_once_more(
+    weekly: Mailing, smtp_server: SmtpServer, options: list[str]
+) -> None:
+    assert send(weekly, *options).data == {
+        "mailing": weekly.pk,
+        "run": None,
+        **NOTHING,
+    }
+    assert recipients(smtp_server) == EVERYBODY
+    run = Run.objects.get()
+    following = weekly.next_occurrence(timezone.now())
+    assert call("send_mailing", weekly.pk, *options).out == (
+        f"There is nothing left to send of mailing {weekly.pk}. Its newest run, "
+        f"{run.pk}, was for {run.scheduled_for:%Y-%m-%d %H:%M} (UTC) and is over: "
+        f"planned 3, accepted 3. The next one is due at {following:%Y-%m-%d %H:%M} "
+        "(UTC). For one more outside the schedule, to everybody: --again.\n"
+    )
+
+
+def test_only_who_says_again_sends_once_more(
+    weekly: Mailing, smtp_server: SmtpServer
+) -> None:
+    assert send(weekly, "--again", "--dry-run").data["recipients"] == 3
+    assert send(weekly, "--again").data["accepted"] == 3
+    assert len(smtp_server.received) == 6
+    assert Run.objects.count() == 2
+
+
+def test_what_has_not_begun_yet_is_not_sent_before_its_first_time_either(
+    weekly: Mailing, smtp_server: SmtpServer
+) -> None:
+    """Everybody would get it once more when it begins."""
+    tomorrow = timezone.now() + timedelta(days=1)
+    early = recipes.mailing(
+        weekly.owner,
+        clients=list(weekly.clients.all()),
+        periodicity="daily",
+        start_at=tomorrow,
+        end_at=tomorrow + timedelta(days=9),
+    )
+    assert send(early).data["run"] is None
+    assert len(smtp_server.received) == 3
+    words = f"The next one is due at {tomorrow:%Y-%m-%d %H:%M} (UTC)."
+    assert words in call("send_mailing", early.pk).out
 
 
 # --- what may not be sent ---

@@ -5,8 +5,9 @@ import pytest
 from django.test import Client as Browser
 from django.utils import timezone
 from django_q.models import Schedule
+from pytest_django.fixtures import Settings
 
-from mailings.models import Mailing, Run
+from mailings.models import Mailing, Message, Run
 from mailings.views.mailings import MailingCreatePage
 from tests import recipes
 from tests.mailings.views.conftest import Things
@@ -43,6 +44,21 @@ def test_before_it_starts_a_page_says_what_goes_to_whom_and_when(
     assert "Put into service" in text
 
 
+def test_the_page_names_the_title_the_sender_and_the_attachments(
+    alice: User, alice_client: Browser, settings: Settings
+) -> None:
+    settings.DEFAULT_FROM_EMAIL = "Post <post@example.org>"
+    User.objects.update(full_name="Alice A.")
+    data = settings_of(alice, title="Spring")
+    recipes.attachment(Message.objects.get(), name="prices.pdf")
+    text = asked(alice_client, data).content.decode()
+    assert "Spring" in text.partition("<dl")[2].partition("</dl>")[0]
+    assert "Alice A. &lt;post@example.org&gt;" in text
+    assert "prices.pdf" in text
+    User.objects.update(full_name="")
+    assert "Post &lt;post@example.org&gt;" in asked(alice_client, data).content.decode()
+
+
 def test_confirmed_it_is_what_the_form_said(alice: User, alice_client: Browser) -> None:
     one, two, _other = recipes.clients(alice, 3)
     data = settings_of(alice, clients=[one.pk, two.pk], title="Both")
@@ -61,6 +77,37 @@ def test_a_double_click_makes_one_mailing(alice: User, alice_client: Browser) ->
     mailing = Mailing.objects.get()
     assert {answer["Location"] for answer in answers} == {mailing.get_absolute_url()}
     assert Schedule.objects.filter(name=f"mailing:{mailing.pk}").count() == 1
+
+
+def test_going_back_and_sending_the_form_again_makes_no_second_one(
+    alice: User, alice_client: Browser
+) -> None:
+    """Back leads to the form, or to the page that asks, which is asked for anew."""
+    form = settings_of(alice) | {
+        "once": str(alice_client.get(NEW).context["key"]),
+        "key": "",
+    }
+    page = alice_client.post(NEW, form)
+    alice_client.post(NEW, confirmation(page))
+    mailing = Mailing.objects.get()
+    for again in (form, form | {"title": "Changed"}, confirmation(page)):
+        answer = alice_client.post(NEW, again, follow=True)
+        assert answer.redirect_chain == [(mailing.get_absolute_url(), 302)]
+        assert "It has been started already" in answer.content.decode()
+    assert Mailing.objects.count() == 1
+
+
+def test_the_form_keeps_its_key_on_the_way(alice: User, alice_client: Browser) -> None:
+    first = alice_client.get(NEW)
+    once = str(first.context["key"])
+    assert f'name="once" value="{once}"' in first.content.decode()
+    form = settings_of(alice) | {"once": once, "key": ""}
+    asking = alice_client.post(NEW, form)
+    back = alice_client.post(NEW, confirmation(asking) | {"show": "1"})
+    wrong = alice_client.post(NEW, form | {"end_at": ""})
+    for page in (asking, back, wrong):
+        assert str(page.context["key"]) == once
+    assert str(alice_client.get(NEW).context["key"]) != once
 
 
 def test_of_two_clicks_at_once_the_slower_one_finds_the_mailing(
@@ -125,11 +172,11 @@ def test_a_double_click_on_send_now_makes_one_run(
     url = f"{mailing.get_absolute_url()}send/"
     newest = alice_client.get(mailing.get_absolute_url()).context["newest_run"]
     assert newest == things.run.pk
-    alice_client.post(url, {"after": newest})
+    alice_client.post(url, {"after": newest, "confirmed": "1"})
     # So few recipients that the worker is through before the second click.
     Run.objects.filter(pk__gt=newest).update(
         state=Run.State.FINISHED, finished_at=timezone.now()
     )
-    answer = alice_client.post(url, {"after": newest}, follow=True)
+    answer = alice_client.post(url, {"after": newest, "confirmed": "1"}, follow=True)
     assert mailing.runs.filter(pk__gt=newest).count() == 1
     assert "A run has begun meanwhile." in answer.content.decode()

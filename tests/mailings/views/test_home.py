@@ -14,7 +14,7 @@ HOME = "/"
 
 def test_a_newcomer_is_shown_three_steps(alice_client: Browser) -> None:
     page = alice_client.get(HOME).content.decode()
-    for name in ("client-create", "message-create", "mailing-create"):
+    for name in ("import-create", "client-create", "message-create", "mailing-create"):
         assert reverse(f"mailings:{name}") in page
 
 

@@ -3,6 +3,8 @@
 import csv
 import io
 import uuid
+import zipfile
+from random import Random
 from typing import Any
 
 import pytest
@@ -22,6 +24,15 @@ from users.models import AuditEntry, User
 
 UPLOAD = "/clients/import/"
 RUSSIAN_EXCEL = "Почта;ФИО;Примечание\r\nanna@example.com;Анна;да\r\nbad;Б;\r\n"
+
+
+def archive(*names: str) -> bytes:
+    """A ZIP, as documents of other programs are, too."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as made:
+        for name in names:
+            made.writestr(name, "")
+    return buffer.getvalue()
 
 
 def send(browser: Browser, content: bytes | str, **fields: Any) -> Any:
@@ -96,7 +107,12 @@ def test_a_workbook_is_read_like_a_file(alice_client: Browser, alice: User) -> N
     [
         (b"", "The file is empty."),
         (b"PK\x03\x04 nonsense", "is damaged or protected"),
-        (b"\x00\x01\x02", "This is not a text file."),
+        (archive("word/document.xml"), "This is neither CSV nor an Excel file"),
+        (b"\x89PNG\r\n\x1a\n" + b"IHDR", "This is neither CSV nor an Excel file"),
+        (b"%PDF-1.7\n1 0 obj\n", "This is neither CSV nor an Excel file"),
+        (Random(1).randbytes(300), "This is neither CSV nor an Excel file"),
+        (Random(2).randbytes(90_000), "This is neither CSV nor an Excel file"),
+        (b"\x00\x01\x02", "This is neither CSV nor an Excel file"),
     ],
 )
 def test_what_is_no_file_of_clients_is_an_error_at_the_field(
@@ -105,6 +121,17 @@ def test_what_is_no_file_of_clients_is_an_error_at_the_field(
     answer = send(alice_client, content)
     assert words in str(answer.context["form"].errors["file"])
     assert not Import.objects.exists()
+
+
+def test_a_table_without_addresses_is_told_that_these_are_missing(
+    alice_client: Browser,
+) -> None:
+    page = send(alice_client, "Name;City\nAnna;Rome\nMax;Bonn\n")
+    text = alice_client.get(page["Location"]).content.decode()
+    assert "No column of e-mail addresses was found." in text
+    page = send(alice_client, "Wer;Wo\nAnna;anna@example.com\n")
+    text = alice_client.get(page["Location"]).content.decode()
+    assert "The file does not say which column is which." in text
 
 
 def test_a_workbook_that_unpacks_to_too_much_is_refused(

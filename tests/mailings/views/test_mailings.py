@@ -235,7 +235,7 @@ def test_a_mailing_with_more_picks_than_a_form_shows_keeps_them(
 
 def _act(browser: Browser, mailing: Mailing, name: str) -> str:
     url = reverse(f"mailings:mailing-{name}", args=[mailing.pk])
-    answer = browser.post(url, follow=True)
+    answer = browser.post(url, {"confirmed": "1"}, follow=True)
     assert answer.redirect_chain == [(mailing.get_absolute_url(), 302)]
     return answer.content.decode()
 
@@ -267,6 +267,32 @@ def test_send_now_begins_a_run_and_wakes_the_worker(
     assert "Sending has begun." in _act(alice_client, mailing, "send")
     assert Run.objects.get().mailing == mailing
     assert OrmQ.objects.count() > before
+
+
+@pytest.mark.parametrize(
+    ("name", "question"),
+    [("send", "Send now to 1 recipient?"), ("stop", "Stop this mailing for good?")],
+)
+def test_without_the_dialog_a_page_asks_first(
+    alice: User, alice_client: Browser, name: str, question: str
+) -> None:
+    """Without JavaScript one click sent to everybody."""
+    mailing = recipes.mailing(alice, clients=[recipes.client(alice)], title="Now")
+    url = reverse(f"mailings:mailing-{name}", args=[mailing.pk])
+    page = alice_client.post(url, {"after": "0"})
+    text = page.content.decode()
+    assert (page.status_code, page.context["view"]["question"]) != (302, "")
+    assert question in text
+    assert not Run.objects.exists()
+    mailing.refresh_from_db()
+    assert mailing.status == Mailing.Status.CREATED
+    assert f'href="{mailing.get_absolute_url()}"' in text
+    # Its button sends on what the first form had, and the word.
+    assert page.context["carried"] == [("after", "0"), ("confirmed", "1")]
+    answer = alice_client.post(url, dict(page.context["carried"]))
+    assert answer["Location"] == mailing.get_absolute_url()
+    mailing.refresh_from_db()
+    assert mailing.status != Mailing.Status.CREATED
 
 
 def test_send_now_twice_is_one_run(alice: User, alice_client: Browser) -> None:
@@ -301,6 +327,21 @@ def test_a_deleted_mailing_is_gone_and_its_run_readable(
     assert alice_client.get(mailing.get_absolute_url()).status_code == 404
     run = alice_client.get(things.run.get_absolute_url())
     assert "Greetings" in run.content.decode()
+
+
+@pytest.mark.parametrize("name", ["update", "pause", "send"])
+def test_what_was_deleted_in_another_tab_says_so(
+    alice_client: Browser, bob_client: Browser, things: Things, name: str
+) -> None:
+    """Not that one may not, and should ask an administrator."""
+    lifecycle.delete(things.mailing, by=things.mailing.owner)
+    url = reverse(f"mailings:mailing-{name}", args=[things.mailing.pk])
+    answer = alice_client.post(url, settings_of(things.mailing.owner))
+    assert answer.status_code == 404
+    assert "It was deleted" in answer.content.decode()
+    stranger = bob_client.post(url)
+    assert stranger.status_code == 404
+    assert "It was deleted" not in stranger.content.decode()
 
 
 def test_the_page_tells_the_next_occurrences(

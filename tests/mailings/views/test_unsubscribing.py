@@ -1,9 +1,13 @@
 """The page behind the link of a letter, and the button of mail programs (RFC 8058)."""
 
+import re
+
 import pytest
 from django.test import Client as Browser
+from django.utils import timezone
 
-from mailings.models import Delivery, Suppression
+from mailings.models import Delivery, Run, Suppression
+from mailings.previewing import preview
 from tests import recipes
 from users import blocking
 from users.models import User
@@ -59,15 +63,40 @@ def test_a_second_one_gets_the_same_answer(program: Browser, url: str) -> None:
     assert len(suppressed()) == 1
 
 
-@pytest.mark.django_db
-@pytest.mark.parametrize("token", ["x", "1-x", "0-", "é", "9" * 400, "%00"])
-def test_nobody_is_told_whether_there_is_such_a_token(
-    program: Browser, url: str, token: str
+@pytest.mark.parametrize("language", ["en", "ru"])
+@pytest.mark.parametrize(
+    "token", ["x", "1-x", "0-", "é", "9" * 400, "%00", "{letter}", "{letter}x"]
+)
+def test_a_damaged_link_says_so_and_nothing_of_who_exists(
+    program: Browser, url: str, delivery: Delivery, token: str, language: str
 ) -> None:
+    """Cut off or with something added, it is like one that never was."""
+    token = token.format(letter=recipes.unsubscribe_token(delivery)[:-1])
+    accepted = {"accept-language": language}
     for method in (program.get, program.post):
-        unknown, known = method(f"/u/{token}/"), method(url)
-        assert (unknown.status_code, unknown.content) == (200, known.content)
-        assert unknown.cookies == {}
+        damaged = method(f"/u/{token}/", headers=accepted)
+        nothing = method("/u/no-such-token/", headers=accepted)
+        assert (damaged.status_code, damaged.content) == (404, nothing.content)
+        assert damaged.cookies == {}
+        words = {"en": "This link is damaged", "ru": "Ссылка повреждена"}[language]
+        assert words in damaged.content.decode()
+    assert suppressed() == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_the_link_of_a_test_says_that_it_is_one(
+    program: Browser, alice: User, method: str
+) -> None:
+    message = recipes.message(alice)
+    read = preview(message, email="a@b.de", full_name="A", now=timezone.now())
+    link = re.search(r"/u/\S+", read.text)
+    assert link
+    answer = getattr(program, method)(link[0])
+    assert answer.status_code == 200
+    assert "This is a test" in answer.content.decode()
+    assert "unsubscribed by it" in answer.content.decode()
+    assert suppressed() == []
 
 
 @pytest.mark.parametrize("method", ["get", "head", "options"])
@@ -101,8 +130,15 @@ def test_it_works_though_the_sender_is_blocked(
     assert len(suppressed()) == 1
 
 
-def test_it_names_nobody(program: Browser, url: str, delivery: Delivery) -> None:
-    """A letter that is passed on tells nothing more than it says itself."""
-    page = program.get(url).content.decode()
-    assert delivery.email not in page
-    assert "alice" not in page.lower()
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_it_says_which_address_and_whose_messages(
+    program: Browser, url: str, delivery: Delivery, method: str
+) -> None:
+    """What the letter says, and no more: who was its sender when it was sent."""
+    Run.objects.update(sender_name="Alice & Co", sender_email="alice@example.com")
+    page = getattr(program, method)(url).content.decode()
+    assert delivery.email in page
+    assert "Alice &amp; Co" in page
+    assert "alice@example.com" not in page
+    Run.objects.update(sender_name="")
+    assert "alice@example.com" in getattr(program, method)(url).content.decode()
