@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from mailings.condition import Condition
 from mailings.models import Mailing, Message, Run
 from mailings.pace import Progress, progress
 from mailings.tables.columns import BadgesColumn, NameColumn
@@ -113,13 +114,13 @@ class MailingTable(BaseTable):
         # Of the rows on this page whose run is under way, by the key of the mailing.
         self.progress: dict[int, Progress] = {}
 
-    def look_at_runs(self) -> None:
+    def look_at_runs(self, condition: Condition) -> None:
         """Once the page is chosen. Two queries, if something is being sent."""
         rows = (row.record for row in self.paginated_rows)
         under_way = (Run.State.PLANNING, Run.State.SENDING)
         keys = [row.last_pk for row in rows if row.last_state in under_way]
         if keys:
-            found = progress(Run.objects.filter(pk__in=keys), self.now)
+            found = progress(Run.objects.filter(pk__in=keys), condition)
             self.progress = {each.run.mailing_id: each for each in found}
 
     def render_next_run(self, record: Mailing) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 from django.utils import timezone
 from django.views.generic import TemplateView
 
+from mailings.condition import condition
 from mailings.models import Client, Mailing, Message, Run
 from mailings.pace import progress
 from mailings.views.access import AtHand
@@ -37,8 +38,10 @@ class HomePage(AtHand, TemplateView):
             if (following := mailing.next_occurrence(now)) is not None
         ]
         coming.sort(key=lambda pair: (pair[0], pair[1].pk))
+        found = condition(now)
         return {
-            "open_runs": progress(runs.unfinished()[:SHOWN], now),
+            "condition": found,
+            "open_runs": progress(runs.unfinished()[:SHOWN], found),
             "last_runs": runs.filter(finished_at__isnull=False)[:SHOWN],
             "coming": coming[:SHOWN],
         }

@@ -18,9 +18,11 @@ from django.utils.translation import gettext_lazy as _
 from django.views import View
 
 from mailings import lifecycle
+from mailings.condition import Condition, condition
 from mailings.forms.mailing import MailingForm
 from mailings.models import ClientList, Mailing, Message, Run
 from mailings.outlook import coming
+from mailings.pace import progress
 from mailings.tables import RunTable
 from mailings.views.access import AtHand, ByOwner, Changeable, Own, Visible
 from mailings.views.foreseeing import foreseen
@@ -65,9 +67,11 @@ def live_state(mailing: Mailing, now: datetime) -> dict[str, Any]:
     """What changes while one looks at a mailing, and how soon to look again."""
     runs = list(mailing.runs.all()[: RUNS_SHOWN + 1])
     ahead = coming(mailing, now, has_run=bool(runs))
+    found = condition(now)
     recipients, suppressed = mailing.recipient_counts()
     return {
         "mailing": mailing,
+        "condition": found,
         "recipients": recipients,
         "suppressed": suppressed,
         "outlook": ahead if mailing.is_live else None,
@@ -75,20 +79,24 @@ def live_state(mailing: Mailing, now: datetime) -> dict[str, Any]:
         "open_runs": [run for run in runs if run.is_open],
         "newest_run": max((run.pk for run in runs), default=0),
         "has_more_runs": len(runs) > RUNS_SHOWN,
-        "refresh": _seconds_to_next_look(mailing, runs, ahead.moments, now),
+        "refresh": _seconds_to_next_look(mailing, runs, ahead.moments, found),
     }
 
 
 def _seconds_to_next_look(
-    mailing: Mailing, runs: list[Run], upcoming: list[datetime], now: datetime
+    mailing: Mailing, runs: list[Run], upcoming: list[datetime], found: Condition
 ) -> int | None:
-    if any(run.is_open and run.is_busy for run in runs):
+    """Seldom while all that is left only waits; not at all if nothing is left."""
+    open_runs = [run for run in runs if run.is_open]
+    if any(each.is_moving for each in progress(open_runs, found)):
         return 2
-    if not mailing.is_live:
+    if mailing.status == Mailing.Status.FINISHED and not open_runs:
         return None
-    expected = [*upcoming[:1], *([] if runs else [mailing.start_at])]
-    soon = any(moment - now < _SOON for moment in expected)
-    return 2 if soon else 30
+    # What is made inside its window begins when it is made.
+    begins = max(mailing.start_at, mailing.created_at)
+    expected = [*upcoming[:1], *([] if runs else [begins])]
+    soon = any(abs(moment - found.at) < _SOON for moment in expected)
+    return 2 if soon and mailing.is_live else 30
 
 
 class MailingDetailPage(VisibleMailings, DetailPage):
