@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mailings.condition import Condition
 from mailings.models import Mailing, Message, Run
+from mailings.outlook import next_start
 from mailings.pace import Progress, progress
 from mailings.tables.columns import BadgesColumn, NameColumn
 from mailsvc import moments
@@ -124,11 +125,10 @@ class MailingTable(BaseTable):
             self.progress = {each.run.mailing_id: each for each in found}
 
     def render_next_run(self, record: Mailing) -> str:
-        following = record.next_occurrence(self.now) if record.is_live else None
-        return moments.coming(following, self.now)
+        return moments.coming(self.value_next_run(record), self.now)
 
-    def value_next_run(self, record: Mailing) -> datetime | None:
-        return record.next_occurrence(self.now) if record.is_live else None
+    def value_next_run(self, record: Any) -> datetime | None:
+        return next_start(record, self.now, last=record.last_occurrence)
 
     def render_last_run(self, record: Any) -> str:
         """`last_…` are annotations of the view's queryset."""

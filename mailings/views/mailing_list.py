@@ -31,8 +31,8 @@ class MailingListPage(MailingsAtHand, TablePage):
     def get_queryset(self) -> "QuerySet[Any]":
         newest = Run.objects.filter(mailing=OuterRef("pk")).order_by("-scheduled_for")
         failed = newest.annotate(failed=F("refused") + F("unknown") + F("expired"))
-        rows: QuerySet[Any] = super().get_queryset()
-        annotated: QuerySet[Any] = rows.annotate(
+        rows: Any = super().get_queryset()
+        annotated: QuerySet[Any] = rows.with_last_occurrence().annotate(
             last_planned=Subquery(newest.values("planned")[:1]),
             last_accepted=Subquery(newest.values("accepted")[:1]),
             last_failed=Subquery(failed.values("failed")[:1]),

@@ -66,7 +66,7 @@ class OwnMailings(_Existing, Own):
 def live_state(mailing: Mailing, now: datetime) -> dict[str, Any]:
     """What changes while one looks at a mailing, and how soon to look again."""
     runs = list(mailing.runs.all()[: RUNS_SHOWN + 1])
-    ahead = coming(mailing, now, has_run=bool(runs))
+    ahead = coming(mailing, now, last=runs[0].scheduled_for if runs else None)
     found = condition(now)
     recipients, suppressed = mailing.recipient_counts()
     return {

@@ -102,7 +102,12 @@ MAY_IMPORT = {
     # Shows how the installation does.
     "mailings.templatetags": (*_SCREEN, "mailings.condition"),
     "mailings.forms": _SCREEN,
-    "mailings.tables": (*_SCREEN, "mailings.pace", "mailings.condition"),
+    "mailings.tables": (
+        *_SCREEN,
+        "mailings.pace",
+        "mailings.condition",
+        "mailings.outlook",
+    ),
     "mailings.filters": _SCREEN,
     "mailings.views": (
         *_SCREEN,
