@@ -65,6 +65,11 @@ class BaseFilter(django_filters.FilterSet):  # type: ignore[misc]
         """Something was asked for: an empty table then means nothing was found."""
         return any(self.data.get(name) for name in self.filters)
 
+    def carried(self) -> "list[BoundField]":
+        """The hidden fields that a new search keeps: not what was ticked before."""
+        hidden: list[BoundField] = self.form.hidden_fields()
+        return [each for each in hidden if not isinstance(each.field, _KeysField)]
+
     def fields(self) -> SafeString:
         """
         The visible fields as HTML.
