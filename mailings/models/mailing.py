@@ -319,5 +319,10 @@ class Mailing(models.Model):
         own = Client.objects.filter(owner_id=self.owner_id)
         if self.all_clients:
             return own
-        picked = Mailing.clients.through.objects.filter(mailing_id=self.pk)
-        return own.reached(lists=self.lists.all(), picked=picked.values("client_id"))
+        picked = Mailing.clients.through.objects.filter(
+            mailing_id=self.pk, client_id=OuterRef("pk")
+        )
+        members = ClientList.clients.through.objects.filter(
+            clientlist__mailings=self.pk, client_id=OuterRef("pk")
+        )
+        return own.reached(lists=members, picked=picked)
