@@ -81,7 +81,13 @@ class ClientTable(SearchedTable):
         )
         empty_text = _("No clients here.")
 
-    created_at = TimeColumn()
+    # Where there is no room for it the actions would be out of sight.
+    created_at = TimeColumn(
+        attrs={
+            "td": {"class": "d-none d-xxl-table-cell"},
+            "th": {"class": "d-none d-xxl-table-cell"},
+        }
+    )
 
     def render_suppressed(self, value: str, record: Any) -> str:
         """`suppressed_…` are annotations of the view's queryset."""

@@ -118,6 +118,10 @@ class NonMembersPage(MembersPage):
 
     template_name = "mailings/clientlist_add.html"
 
+    def get_table_kwargs(self) -> dict[str, Any]:
+        words = _("Nobody is left to add.")
+        return super().get_table_kwargs() | {"empty_text": words}
+
     def dispatch(self, *args: Any, **kwargs: Any) -> Any:
         if not getattr(self.list, "may_change", False):
             raise PermissionDenied

@@ -89,6 +89,21 @@ def test_a_list_and_who_is_not_on_it_are_counted_without_going_through_them(
     assert "3 rows" in others.content.decode()
 
 
+def test_all_that_are_found_can_be_added_though_only_the_first_are_shown(
+    alice: User, alice_client: Browser
+) -> None:
+    people(alice, "Anna 1", "Anna 2", "Anna 3", "Anna 4", "Berta")
+    members = recipes.client_list(alice)
+    page = members.get_absolute_url()
+    shown = alice_client.get(f"{page}clients/", {"q": "anna"}).content.decode()
+    assert "Add all clients found" in shown
+    alice_client.post(f"{page}add/", {"q": "anna", "everybody": "1"})
+    assert members.clients.count() == 4
+    alice_client.post(f"{page}add/", {"everybody": "1"})
+    rest = alice_client.get(f"{page}clients/").content.decode()
+    assert "Nobody is left to add." in rest
+
+
 def test_a_picker_finds_the_same_whether_few_or_many(
     alice: User, alice_client: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
