@@ -2,6 +2,7 @@
 
 import mimetypes
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Protocol
@@ -78,14 +79,23 @@ def detach(attachment: Attachment) -> None:
 
 
 def safe_name(name: str | None) -> str:
-    """A name for a header and for whatever system the recipient saves it on."""
-    last = PurePosixPath(one_line(name or "").replace("\\", "/")).name
+    """
+    A name for a header and for whatever system the recipient saves it on. It reads as
+    it is: no character that is not seen, or turns the others round (exe.fdp as a PDF).
+    """
+    seen = "".join(each for each in one_line(name or "") if not _is_unseen(each))
+    last = PurePosixPath(seen.replace("\\", "/")).name
     last = re.sub(r'[<>:"|?*;]', "_", last).strip(". ")
     stem, dot, ending = last.rpartition(".")
     ending = f"{dot}{ending}" if stem and len(ending) <= 10 else ""
     raw = last.removesuffix(ending).encode("utf-8", "replace")
     cut = raw[: _NAME_BYTES - len(ending.encode())].decode("utf-8", "ignore")
     return f"{cut}{ending}" or "file"
+
+
+def _is_unseen(character: str) -> bool:
+    """Formats, surrogates, private ones; controls and line ends are blanks by now."""
+    return unicodedata.category(character) in ("Cf", "Cs", "Co")
 
 
 def content_type(name: str) -> str:

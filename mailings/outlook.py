@@ -32,7 +32,7 @@ class Outlook:
 
 def outlook(mailing: Mailing, now: datetime) -> Outlook:
     """Of a mailing as its fields are now: it need not be saved, nor be new."""
-    return coming(
+    return _coming(
         mailing,
         now,
         has_run=not mailing._state.adding and mailing.runs.exists(),
@@ -40,10 +40,22 @@ def outlook(mailing: Mailing, now: datetime) -> Outlook:
     )
 
 
-def coming(
-    mailing: Mailing, now: datetime, *, has_run: bool, begins_at_once: bool = False
+def coming(mailing: Mailing, now: datetime, *, last: datetime | None) -> Outlook:
+    """The same of a saved one, by who knows the last occurrence that has a run."""
+    at_once = delivery.due_after(last, mailing, now) is not None
+    return _coming(mailing, now, has_run=last is not None, begins_at_once=at_once)
+
+
+def next_start(
+    mailing: Mailing, now: datetime, *, last: datetime | None
+) -> datetime | None:
+    """When it runs next by itself; not after `now`, if it is about to begin."""
+    return delivery.due_after(last, mailing, now) or mailing.next_run(now)
+
+
+def _coming(
+    mailing: Mailing, now: datetime, *, has_run: bool, begins_at_once: bool
 ) -> Outlook:
-    """The same, by who has looked for runs already."""
     is_over = has_run and mailing.periodicity == Mailing.Periodicity.ONCE
     ahead = [] if is_over else list(_ahead(mailing, now))
     return Outlook(

@@ -9,6 +9,7 @@ from math import ceil
 from django.conf import settings
 from django.db.models import F, Sum
 
+from mailings.condition import Condition
 from mailings.models import Attempt, PeriodCount, Run
 from mailings.models.statistics import PERIOD, period_of
 from mailsvc.rates import Rate
@@ -70,6 +71,7 @@ class Progress:
 
     run: Run
     per_minute: float = 0.0
+    is_moving: bool = False  # something of it goes on at this moment
 
     @property
     def done(self) -> int:
@@ -88,22 +90,37 @@ class Progress:
         return timedelta(minutes=waiting / self.per_minute)
 
 
-def progress(runs: Iterable[Run], now: datetime) -> list[Progress]:
+def progress(runs: Iterable[Run], condition: Condition) -> list[Progress]:
+    """Two queries at the most. What does not go on has no rate."""
     runs = list(runs)
-    rates = per_minute(runs, now) if runs else {}
-    if rates:  # what is paused, held or a blocked user's does not go on
-        allowed = Run.objects.allowed_to_send().filter(pk__in=rates)
-        going = set(allowed.values_list("pk", flat=True))
-        rates = {pk: rate for pk, rate in rates.items() if pk in going}
-    return [Progress(run, rates.get(run.pk, 0.0)) for run in runs]
+    going = _going_on(runs, condition)
+    rates = per_minute((run for run in runs if run.pk in going), condition.at)
+    return [
+        Progress(run, rates.get(run.pk, 0.0), run.pk in going or run.sending > 0)
+        for run in runs
+    ]
+
+
+def _going_on(runs: Iterable[Run], condition: Condition) -> set[int]:
+    """
+    The keys of those with something to do just now, and nothing in its way: neither
+    paused, held nor a blocked user's, while a worker and the mail server work.
+    """
+    busy = [run.pk for run in runs if run.is_open and run.is_busy]
+    if not busy or not condition.is_well:
+        return set()
+    allowed = Run.objects.allowed_to_send().filter(pk__in=busy)
+    return set(allowed.values_list("pk", flat=True))
 
 
 def per_minute(runs: Iterable[Run], now: datetime) -> dict[int, float]:
     """
     Of runs under way: attempts per minute in this quarter of an hour and the one before
-    it. One query; no attempt is read.
+    it. One query, if there are any; no attempt is read.
     """
     begun = {run.pk: run.started_at for run in runs if run.started_at}
+    if not begun:
+        return {}
     since = period_of(now) - PERIOD
     rows = PeriodCount.objects.filter(run__in=begun, period__gte=since).order_by()
     sums = rows.values_list("run").annotate(

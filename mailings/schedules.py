@@ -57,10 +57,7 @@ def sync(mailing: Mailing, *, now: datetime | None = None) -> None:
 
 def next_alarm(mailing: Mailing, now: datetime) -> datetime:
     """The next occurrence, or the end of the window once there is none."""
-    is_begun = mailing.status != Mailing.Status.CREATED
-    if is_begun and mailing.periodicity == Mailing.Periodicity.ONCE:
-        return mailing.end_at
-    return mailing.next_occurrence(now) or mailing.end_at
+    return mailing.next_run(now) or mailing.end_at
 
 
 def forget(mailing: Mailing) -> None:

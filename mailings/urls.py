@@ -3,6 +3,7 @@
 from django.urls import URLPattern, path
 
 from mailings.views import (
+    acting,
     attachments,
     calendar,
     clients,
@@ -206,20 +207,18 @@ urlpatterns = [
     ),
     path(
         "mailings/<int:pk>/pause/",
-        mailings.MailingPause.as_view(),
+        acting.MailingPause.as_view(),
         name="mailing-pause",
     ),
     path(
         "mailings/<int:pk>/resume/",
-        mailings.MailingResume.as_view(),
+        acting.MailingResume.as_view(),
         name="mailing-resume",
     ),
-    path(
-        "mailings/<int:pk>/stop/", mailings.MailingStop.as_view(), name="mailing-stop"
-    ),
+    path("mailings/<int:pk>/stop/", acting.MailingStop.as_view(), name="mailing-stop"),
     path(
         "mailings/<int:pk>/send/",
-        mailings.MailingSendNow.as_view(),
+        acting.MailingSendNow.as_view(),
         name="mailing-send",
     ),
     path(

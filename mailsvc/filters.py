@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import django_filters
 from django import forms
+from django.db import connection
 from django.db.models import Model, Q, QuerySet
 from django.forms import BoundField, ModelChoiceField
 from django.template.loader import render_to_string
@@ -18,8 +19,9 @@ _Rows = TypeVar("_Rows", bound="QuerySet[Any]")
 
 def containing(rows: _Rows, text: str, fields: list[str]) -> _Rows:
     """The rows with `text` in one of `fields`, whatever its case."""
-    # SQLite knows upper and lower case of ASCII only.
-    spellings = {text, text.lower(), text.upper(), text.capitalize(), text.title()}
+    spellings = {text}
+    if connection.vendor == "sqlite":  # knows upper and lower case of ASCII only
+        spellings |= {text.lower(), text.upper(), text.capitalize(), text.title()}
     conditions = [
         Q(**{f"{field}__icontains": spelling})
         for field in fields
@@ -64,6 +66,11 @@ class BaseFilter(django_filters.FilterSet):  # type: ignore[misc]
     def is_active(self) -> bool:
         """Something was asked for: an empty table then means nothing was found."""
         return any(self.data.get(name) for name in self.filters)
+
+    def carried(self) -> "list[BoundField]":
+        """The hidden fields that a new search keeps: not what was ticked before."""
+        hidden: list[BoundField] = self.form.hidden_fields()
+        return [each for each in hidden if not isinstance(each.field, _KeysField)]
 
     def fields(self) -> SafeString:
         """

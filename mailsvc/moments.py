@@ -49,9 +49,11 @@ def of_day(day: date, today: date) -> str:
 
 
 def coming(moment: datetime | None, now: datetime) -> SafeString | str:
-    """As `shown`; if it is today or tomorrow, by that word."""
+    """As `shown`; if it is today or tomorrow, by that word, and if it is due, so."""
     if moment is None:
         return "—"
+    if moment <= now:
+        return gettext("at once")
     zone = timezone.get_current_timezone()
     local = timezone.localtime(moment, zone)
     near = _near(local.date(), timezone.localtime(now, zone).date())

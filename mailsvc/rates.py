@@ -1,7 +1,11 @@
-"""How much in how long, as settings say it: the one door to `limits`."""
+"""
+How much in how long: as settings say it (the one door to `limits`), and as people do.
+"""
 
 from typing import NamedTuple
 
+from django.template.defaultfilters import floatformat
+from django.utils.translation import gettext
 from limits import parse_many
 
 
@@ -33,3 +37,16 @@ def is_rate(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def in_words(per_minute: float) -> str:
+    """In the unit in which it is at least one: what moves never moves 0 a minute."""
+    for amount, words in (
+        (per_minute, gettext("%(amount)s a minute")),
+        (per_minute * 60, gettext("%(amount)s an hour")),
+        (per_minute * 1440, gettext("%(amount)s a day")),
+    ):
+        if round(amount, 1) >= 1:
+            is_small = round(amount, 1) < 10
+            return words % {"amount": floatformat(amount, "-1g" if is_small else "0g")}
+    return gettext("less than one a day")

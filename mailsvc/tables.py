@@ -1,6 +1,6 @@
 """What all tables share: page sizes, a total order, columns for times and actions."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import django_tables2
@@ -60,6 +60,49 @@ class _FirstRows(_LateRows):
 
     def __len__(self) -> int:
         return min(self._counted, BoundedTable.MOST)
+
+
+class _AllByKey(_OrderedRows):
+    """All rows; those of a page are joined and annotated once they are chosen."""
+
+    is_cut = False
+
+    def __init__(self, data: "QuerySet[Any]", total: Callable[[], int]) -> None:
+        super().__init__(data)
+        self._total = total
+
+    @cached_property
+    def _counted(self) -> int:
+        return self._total()
+
+    def __len__(self) -> int:
+        return self._counted
+
+    def __getitem__(self, key: Any) -> Any:
+        if not isinstance(key, slice):
+            return self.data[key]
+        return self.data.filter(pk__in=self.data.values("pk")[key])
+
+
+class _FoundRows(_FirstRows):
+    """What a search has found: it is looked for once, however it is put in order."""
+
+    @cached_property
+    def _keys(self) -> list[int]:
+        keys = self.data.order_by().values_list("pk", flat=True)
+        return list(keys[: BoundedTable.MOST + 1])
+
+    @cached_property
+    def _counted(self) -> int:
+        return len(self._keys)
+
+    def __getitem__(self, key: Any) -> Any:
+        if self.is_cut or not isinstance(key, slice):
+            return super().__getitem__(key)
+        found = self.data.model._default_manager.filter(pk__in=self._keys)
+        order: Any = self.data.query.order_by or self.data.model._meta.ordering
+        wanted = found.order_by(*order).values_list("pk", flat=True)[key]
+        return self.data.filter(pk__in=list(wanted))
 
 
 class _ListedRows(TableListData):  # type: ignore[misc]
@@ -129,6 +172,36 @@ class BoundedTable(BaseTable):
     def __init__(self, data: "QuerySet[Any]", **kwargs: Any) -> None:
         super().__init__(_FirstRows(data), **kwargs)
         if self.is_cut:
+            for bound in self.columns.iterall():
+                if bound.name not in self.SORTED:
+                    bound.column.orderable = False
+
+    @property
+    def is_cut(self) -> bool:
+        return bool(self.data.is_cut)
+
+
+class SearchedTable(BaseTable):
+    """
+    Of rows that may be a million, all of which are counted and shown; of what a search
+    finds (`is_search`), the first `BoundedTable.MOST`. If there are more than that
+    it is sorted only by columns that have an index, `SORTED`. `total` may count all
+    rows, where there is a quicker way than to go through them.
+    """
+
+    SORTED: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(
+        self,
+        data: "QuerySet[Any]",
+        *,
+        is_search: bool = False,
+        total: Callable[[], int] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        everything = _AllByKey(data, total or data.order_by().count)
+        super().__init__(_FoundRows(data) if is_search else everything, **kwargs)
+        if self.is_cut or len(self.data) > BoundedTable.MOST:
             for bound in self.columns.iterall():
                 if bound.name not in self.SORTED:
                     bound.column.orderable = False

@@ -169,8 +169,7 @@ class OverviewTable(BaseTable):
         return round(value, 1)
 
     def render_next_run(self, record: Mailing) -> str:
-        following = record.next_occurrence(self.now) if record.is_live else None
-        return TimeColumn().render(following)
+        return TimeColumn().render(record.next_run(self.now))
 
 
 def percent(value: float | None) -> str:

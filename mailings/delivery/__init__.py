@@ -53,6 +53,7 @@ from mailings.delivery.plan import (
     begin_due_run,
     begin_run,
     closing_time,
+    due_after,
     due_occurrence,
 )
 from mailings.delivery.pump import pump
@@ -72,6 +73,7 @@ __all__ = [
     "close",
     "closing_time",
     "confirm",
+    "due_after",
     "due_occurrence",
     "end_waiting",
     "finish",

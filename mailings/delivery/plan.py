@@ -32,11 +32,12 @@ def begin_due_run(mailing: Mailing, now: datetime) -> Run | None:
     mailing = _locked(mailing)
     if not mailing.is_live or not mailing.is_window_open(now):
         return None
-    missed = _missed_occurrences(mailing, now)
+    last = mailing.last_occurrence_with_run()
+    missed = _occurrences_due(mailing, last, now)
     if not missed:
         return None
     *older, newest = missed
-    made_up = _may_be_made_up(mailing, newest, now)
+    made_up = _may_be_made_up(mailing, newest, now, has_run=last is not None)
     for occurrence in older if made_up else missed:
         # Occurrences from before the mailing was made were never promised.
         if occurrence >= mailing.created_at:
@@ -46,10 +47,18 @@ def begin_due_run(mailing: Mailing, now: datetime) -> Run | None:
 
 def due_occurrence(mailing: Mailing, now: datetime) -> datetime | None:
     """The occurrence for which `begin_due_run` would begin a run now, if for any."""
+    return due_after(mailing.last_occurrence_with_run(), mailing, now)
+
+
+def due_after(
+    last: datetime | None, mailing: Mailing, now: datetime
+) -> datetime | None:
+    """The same without a query, by who knows the last occurrence that has a run."""
     if not mailing.is_live or not mailing.is_window_open(now):
         return None
-    missed = _missed_occurrences(mailing, now)
-    if not missed or not _may_be_made_up(mailing, missed[-1], now):
+    missed = _occurrences_due(mailing, last, now)
+    has_run = last is not None
+    if not missed or not _may_be_made_up(mailing, missed[-1], now, has_run=has_run):
         return None
     return missed[-1]
 
@@ -63,19 +72,23 @@ def _locked(mailing: Mailing) -> Mailing:
     )
 
 
-def _missed_occurrences(mailing: Mailing, now: datetime) -> list[datetime]:
+def _occurrences_due(
+    mailing: Mailing, last: datetime | None, now: datetime
+) -> list[datetime]:
     """Those due by now that have no run yet, nor has any later one."""
     found = []
-    due = mailing.next_due()
+    due = mailing.next_after(last)
     while due is not None and due <= now:
         found.append(due)
         due = mailing.next_after(due)
     return found
 
 
-def _may_be_made_up(mailing: Mailing, occurrence: datetime, now: datetime) -> bool:
+def _may_be_made_up(
+    mailing: Mailing, occurrence: datetime, now: datetime, *, has_run: bool
+) -> bool:
     # A new mailing inside its window begins at once, however old its occurrence is.
-    if occurrence < mailing.created_at and not mailing.runs.exists():
+    if occurrence < mailing.created_at and not has_run:
         return True
     return now - occurrence <= mailing.catch_up_limit
 
@@ -84,7 +97,8 @@ def put_down_missed(mailing: Mailing, now: datetime) -> None:
     """
     The window is over: what it still wanted was missed. The mailing must be locked.
     """
-    for occurrence in _missed_occurrences(mailing, now):
+    last = mailing.last_occurrence_with_run()
+    for occurrence in _occurrences_due(mailing, last, now):
         if occurrence >= mailing.created_at:
             _put_down_as_missed(mailing, occurrence, now)
 

@@ -16,6 +16,7 @@ from mailsvc import filters
 from mailsvc.filters import containing
 
 SHOWN = 50  # rows that a picker offers at once
+_FEW = 1_000  # rows that are put in order once they are found
 AT_MOST = 400  # rows that may be picked; Django takes 1000 fields per form
 _YEARS = range(2000, 2101)
 
@@ -100,6 +101,11 @@ class PickerField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
         others = rows.exclude(pk__in=[row.pk for row in picked])
         if text:
             others = containing(others, text, self.search_fields)
+            # Looked for once: in their order, the few of a million are found late.
+            found = list(others.order_by().values_list("pk", flat=True)[: _FEW + 1])
+            if len(found) <= _FEW:
+                few = rows.filter(pk__in=found)[:SHOWN]
+                return Options(picked, list(few), len(found))
         return Options(picked, list(others[:SHOWN]), others.count())
 
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -148,9 +148,12 @@ class MailingForm(OwnedForm):
         own = Client.objects.owned_by(self.owner)
         if self.cleaned_data.get("all_clients"):
             return own
-        return own.reached(
-            lists=self._chosen("lists"), picked=self._chosen("clients").values("pk")
+        picked = self._chosen("clients").order_by().filter(pk=OuterRef("pk"))
+        lists = self._chosen("lists").order_by().values_list("pk", flat=True)
+        members = ClientList.clients.through.objects.filter(
+            clientlist__in=list(lists), client_id=OuterRef("pk")
         )
+        return own.reached(lists=members, picked=picked)
 
     def _chosen(self, name: str) -> "QuerySet[Any]":
         """Those picked; what is not shown stays as it is, what is wrong is nobody."""

@@ -1,12 +1,13 @@
 """Clients (recipients) and the lists that a user keeps them in."""
 
-from collections.abc import Collection
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Exists, OuterRef, Subquery
-from django.db.models.functions import Lower
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce, Lower
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -38,16 +39,18 @@ class ClientQuerySet(OwnedQuerySet["Client"]):
         return self.order_by().count(), self.suppressions(owner).count()
 
     def reached(
-        self,
-        *,
-        lists: "models.QuerySet[Any] | Collection[int]",
-        picked: "models.QuerySet[Any]",
+        self, *, lists: "models.QuerySet[Any]", picked: "models.QuerySet[Any]"
     ) -> "ClientQuerySet":
-        """Those on one of the `lists` or among the keys of `picked`, each once."""
-        members = ClientList.clients.through.objects.filter(clientlist__in=lists)
-        return self.filter(
-            models.Q(pk__in=members.values("client_id")) | models.Q(pk__in=picked)
-        )
+        """
+        Those with a row in `lists` (members) or in `picked`, which both name the outer
+        client, each once.
+
+        Not `pk IN (…) OR pk IN (…)`: of more members than fit its memory PostgreSQL
+        would read all of them anew for each client.
+        """
+        named = [rows for rows in (lists, picked) if not rows.query.is_empty()]
+        asked = [models.Q(Exists(rows)) for rows in named]
+        return self.filter(reduce(or_, asked)) if asked else self.none()
 
     def with_suppression(self) -> "ClientQuerySet":
         """Each row with `suppressed_as` and `suppressed_since`, None for most."""
@@ -85,6 +88,12 @@ class Client(models.Model):
         verbose_name = _("client")
         verbose_name_plural = _("clients")
         ordering = ["full_name", "pk"]
+        # A page of very many, without sorting them.
+        indexes = [
+            models.Index(
+                fields=["owner", "full_name", "id"], name="client_of_owner_by_name"
+            )
+        ]
         permissions = [("view_all_clients", "Can see the clients of all users")]
         constraints = [
             models.UniqueConstraint(
@@ -109,7 +118,13 @@ class ClientListQuerySet(OwnedQuerySet["ClientList"]):
     shareable = True
 
     def with_size(self) -> "ClientListQuerySet":
-        return self.annotate(size=models.Count("clients"))
+        members: QuerySet[Any] = ClientList.clients.through.objects.filter(
+            clientlist=OuterRef("pk")
+        )
+        counts: QuerySet[Any] = (
+            members.order_by().values("clientlist").annotate(n=models.Count("pk"))
+        )
+        return self.annotate(size=Coalesce(Subquery(counts.values("n")), 0))
 
 
 class ClientList(models.Model):

@@ -43,17 +43,19 @@ class MailingQuerySet(OwnedQuerySet["Mailing"]):
         """Neither over nor live: paused, held, or of a blocked owner."""
         return self.unfinished().exclude(pk__in=self.live().values("pk"))
 
-    def due(self, now: datetime) -> list["Mailing"]:
-        """Those with an occurrence by `now` that no run was made for."""
+    def with_last_occurrence(self) -> Any:
+        """Each row with `last_occurrence`, the newest that has a run."""
         runs = apps.get_model("mailings", "Run").objects.filter(mailing=OuterRef("pk"))
         newest = runs.order_by("-scheduled_for").values("scheduled_for")[:1]
+        return self.annotate(last_occurrence=Subquery(newest))
+
+    def due(self, now: datetime) -> list["Mailing"]:
+        """Those with an occurrence by `now` that no run was made for."""
         inside = self.filter(start_at__lte=now, end_at__gt=now)
-        rows = inside.annotate(last_occurrence=Subquery(newest))
         return [
             mailing
-            for mailing in rows.iterator()
-            if (due := mailing.next_after(mailing.last_occurrence))  # type: ignore[attr-defined]
-            and due <= now
+            for mailing in inside.with_last_occurrence().iterator()
+            if (due := mailing.next_after(mailing.last_occurrence)) and due <= now
         ]
 
 
@@ -284,10 +286,22 @@ class Mailing(models.Model):
             return None
         return self.next_occurrence(last)
 
+    def next_run(self, now: datetime) -> datetime | None:
+        """The next occurrence after `now` that begins by itself: schedule and pages."""
+        is_begun = self.status != self.Status.CREATED
+        if not self.is_live or (is_begun and self.periodicity == self.Periodicity.ONCE):
+            return None
+        return self.next_occurrence(now)
+
     def next_due(self) -> datetime | None:
         """The next occurrence that wants a run."""
-        newest = self.runs.aggregate(newest=models.Max("scheduled_for"))["newest"]
-        return self.next_after(newest)
+        return self.next_after(self.last_occurrence_with_run())
+
+    def last_occurrence_with_run(self) -> datetime | None:
+        last: datetime | None = self.runs.aggregate(at=models.Max("scheduled_for"))[
+            "at"
+        ]
+        return last
 
     def recipient_counts(
         self, *, lists: Collection[int] | None = None, picked: int | None = None
@@ -316,8 +330,15 @@ class Mailing(models.Model):
         own = Client.objects.filter(owner_id=self.owner_id)
         if self.all_clients:
             return own
-        single = Mailing.clients.through.objects.filter(mailing_id=self.pk)
+        through = Mailing.clients.through.objects
+        single = through.filter(mailing_id=self.pk, client_id=OuterRef("pk"))
         if picked == 0:
             single = single.none()
-        on_lists = self.lists.all() if lists is None else lists
-        return own.reached(lists=on_lists, picked=single.values("client_id"))
+        members = ClientList.clients.through.objects.filter(client_id=OuterRef("pk"))
+        if lists is None:
+            members = members.filter(clientlist__mailings=self.pk)
+        elif lists:
+            members = members.filter(clientlist__in=lists)
+        else:
+            members = members.none()
+        return own.reached(lists=members, picked=single)

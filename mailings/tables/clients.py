@@ -22,6 +22,7 @@ from mailsvc.tables import (
     BaseTable,
     CheckColumn,
     NumberColumn,
+    SearchedTable,
     TimeColumn,
 )
 
@@ -53,7 +54,9 @@ class AllowColumn(tables.Column):  # type: ignore[misc]
         )
 
 
-class ClientTable(BaseTable):
+class ClientTable(SearchedTable):
+    SORTED = ("full_name",)
+
     pick = CheckColumn(name="clients", form="picked-clients")
     full_name = tables.Column(linkify=True)
     # Not in files, whose rows are read in one statement; `?list=` makes one of a list.
@@ -78,7 +81,13 @@ class ClientTable(BaseTable):
         )
         empty_text = _("No clients here.")
 
-    created_at = TimeColumn()
+    # Where there is no room for it the actions would be out of sight.
+    created_at = TimeColumn(
+        attrs={
+            "td": {"class": "d-none d-xxl-table-cell"},
+            "th": {"class": "d-none d-xxl-table-cell"},
+        }
+    )
 
     def render_suppressed(self, value: str, record: Any) -> str:
         """`suppressed_…` are annotations of the view's queryset."""
@@ -133,8 +142,10 @@ class SuppressionTable(BaseTable):
         empty_text = _("No address is suppressed.")
 
 
-class PickClientTable(BaseTable):
+class PickClientTable(SearchedTable):
     """Clients with a box each, for the form of this id."""
+
+    SORTED = ("full_name",)
 
     pick = CheckColumn(name="clients", form="picked-clients")
     full_name = tables.Column(linkify=lambda record, table: table.address_of(record))

@@ -10,7 +10,9 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from mailings.condition import Condition
 from mailings.models import Mailing, Message, Run
+from mailings.outlook import next_start
 from mailings.pace import Progress, progress
 from mailings.tables.columns import BadgesColumn, NameColumn
 from mailsvc import moments
@@ -113,21 +115,20 @@ class MailingTable(BaseTable):
         # Of the rows on this page whose run is under way, by the key of the mailing.
         self.progress: dict[int, Progress] = {}
 
-    def look_at_runs(self) -> None:
+    def look_at_runs(self, condition: Condition) -> None:
         """Once the page is chosen. Two queries, if something is being sent."""
         rows = (row.record for row in self.paginated_rows)
         under_way = (Run.State.PLANNING, Run.State.SENDING)
         keys = [row.last_pk for row in rows if row.last_state in under_way]
         if keys:
-            found = progress(Run.objects.filter(pk__in=keys), self.now)
+            found = progress(Run.objects.filter(pk__in=keys), condition)
             self.progress = {each.run.mailing_id: each for each in found}
 
     def render_next_run(self, record: Mailing) -> str:
-        following = record.next_occurrence(self.now) if record.is_live else None
-        return moments.coming(following, self.now)
+        return moments.coming(self.value_next_run(record), self.now)
 
-    def value_next_run(self, record: Mailing) -> datetime | None:
-        return record.next_occurrence(self.now) if record.is_live else None
+    def value_next_run(self, record: Any) -> datetime | None:
+        return next_start(record, self.now, last=record.last_occurrence)
 
     def render_last_run(self, record: Any) -> str:
         """`last_…` are annotations of the view's queryset."""

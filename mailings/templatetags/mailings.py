@@ -5,6 +5,7 @@ from typing import Any
 from django import template
 from django.conf import settings
 from django.forms import BaseForm, BoundField
+from django.template import Context
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -25,10 +26,14 @@ def badges_of(
     return format_html_join(" ", "{}", ((badge,) for badge in badges.of(row)))
 
 
-@register.simple_tag
-def condition() -> Condition:
-    """Does the worker work, does the server take mail, is sending held? One query."""
-    return condition_at(timezone.now())
+@register.simple_tag(takes_context=True)
+def condition(context: Context) -> Condition:
+    """
+    Does the worker work, does the server take mail, is sending held? One query, if the
+    view has not asked already.
+    """
+    found: Condition | None = context.get("condition")
+    return found or condition_at(timezone.now())
 
 
 @register.inclusion_tag("mailings/_ledger_bar.html")

@@ -47,7 +47,8 @@ class Detach(Changeable, SingleObjectMixin, View):  # type: ignore[type-arg]
 
     def post(self, request: HttpRequest, pk: int, attachment: int) -> HttpResponse:
         message = cast("Message", self.get_object())
-        attaching.detach(get_object_or_404(message.attachments, pk=attachment))
+        files: Any = message.attachments.described()
+        attaching.detach(get_object_or_404(files, pk=attachment))
         words = _("The file is taken off. Runs that have begun keep it.")
         messages.success(request, words)
         return redirect(message)

@@ -32,6 +32,9 @@ class ClientListPage(AtHand, TablePage):
         found: QuerySet[Any] = rows.with_evidence()
         return found if self.is_export else found.prefetch_related("lists")
 
+    def get_table_kwargs(self) -> dict[str, Any]:
+        return {"is_search": self.filterset.is_active}
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         lists = ClientList.objects.owned_by(self.user)
         context: dict[str, Any] = super().get_context_data(lists=lists, **kwargs)

@@ -5,7 +5,9 @@ from typing import Any
 from django.utils import timezone
 from django.views.generic import TemplateView
 
+from mailings.condition import condition
 from mailings.models import Client, Mailing, Message, Run
+from mailings.outlook import next_start
 from mailings.pace import progress
 from mailings.views.access import AtHand
 
@@ -30,15 +32,17 @@ class HomePage(AtHand, TemplateView):
         """The runs under way, the last ones, and what comes next."""
         now = timezone.now()
         runs = Run.objects.at_hand(self.user).select_related("mailing")
-        live = Mailing.objects.at_hand(self.user).live().select_related("owner")
+        live = Mailing.objects.at_hand(self.user).live().with_last_occurrence()
         coming = [
             (following, mailing)
-            for mailing in live.order_by("end_at")[:_LOOKED_AT]
-            if (following := mailing.next_occurrence(now)) is not None
+            for mailing in live.select_related("owner").order_by("end_at")[:_LOOKED_AT]
+            if (following := next_start(mailing, now, last=mailing.last_occurrence))
         ]
         coming.sort(key=lambda pair: (pair[0], pair[1].pk))
+        found = condition(now)
         return {
-            "open_runs": progress(runs.unfinished()[:SHOWN], now),
+            "condition": found,
+            "open_runs": progress(runs.unfinished()[:SHOWN], found),
             "last_runs": runs.filter(finished_at__isnull=False)[:SHOWN],
             "coming": coming[:SHOWN],
         }

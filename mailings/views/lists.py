@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse_lazy
@@ -89,7 +89,12 @@ class MembersPage(_Addable, Visible, TablePage):
         return cast("ClientList", get_object_or_404(lists, pk=self.kwargs["pk"]))
 
     def get_queryset(self) -> "QuerySet[Any]":
-        return Client.objects.filter(lists=self.list)
+        members = self.members.filter(client_id=OuterRef("pk"))
+        return Client.objects.owned_by(self.list.owner).filter(Exists(members))
+
+    @property
+    def members(self) -> "QuerySet[Any]":
+        return ClientList.clients.through.objects.filter(clientlist=self.list)
 
     def get_table_kwargs(self) -> dict[str, Any]:
         """Picking is for who may change the list; a page, for who sees its client."""
@@ -97,7 +102,15 @@ class MembersPage(_Addable, Visible, TablePage):
             "mailings.view_all_clients"
         )
         may_change = getattr(self.list, "may_change", False)
-        return {"have_pages": is_visible, "exclude": () if may_change else ("pick",)}
+        return {
+            "have_pages": is_visible,
+            "exclude": () if may_change else ("pick",),
+            "is_search": self.filterset.is_active,
+            "total": self.total,
+        }
+
+    def total(self) -> int:
+        return self.members.count()
 
 
 class NonMembersPage(MembersPage):
@@ -105,14 +118,22 @@ class NonMembersPage(MembersPage):
 
     template_name = "mailings/clientlist_add.html"
 
+    def get_table_kwargs(self) -> dict[str, Any]:
+        words = _("Nobody is left to add.")
+        return super().get_table_kwargs() | {"empty_text": words}
+
     def dispatch(self, *args: Any, **kwargs: Any) -> Any:
         if not getattr(self.list, "may_change", False):
             raise PermissionDenied
         return super().dispatch(*args, **kwargs)
 
     def get_queryset(self) -> "QuerySet[Any]":
-        on_it = self.list.clients.through.objects.filter(clientlist=self.list)
-        return self.addable(self.list).exclude(pk__in=on_it.values("client_id"))
+        members = self.members.filter(client_id=OuterRef("pk"))
+        return self.addable(self.list).filter(~Exists(members))
+
+    def total(self) -> int:
+        # Whoever is on it could be added, were they not. An editor can add nobody.
+        return max(0, self.addable(self.list).count() - self.members.count())
 
 
 class MembersChange(_Addable, Changeable, View):

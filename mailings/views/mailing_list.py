@@ -1,5 +1,6 @@
 """The list of mailings; of those that run, live."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django.db.models import F, Max, OuterRef, QuerySet, Subquery
@@ -7,9 +8,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.generic import TemplateView
 
+from mailings.condition import condition
 from mailings.filters import MailingFilter
 from mailings.models import Run
-from mailings.pace import progress
+from mailings.pace import Progress, progress
 from mailings.tables import MailingTable
 from mailings.views.mailings import MailingsAtHand
 from mailsvc.filters import is_key
@@ -29,8 +31,8 @@ class MailingListPage(MailingsAtHand, TablePage):
     def get_queryset(self) -> "QuerySet[Any]":
         newest = Run.objects.filter(mailing=OuterRef("pk")).order_by("-scheduled_for")
         failed = newest.annotate(failed=F("refused") + F("unknown") + F("expired"))
-        rows: QuerySet[Any] = super().get_queryset()
-        annotated: QuerySet[Any] = rows.annotate(
+        rows: Any = super().get_queryset()
+        annotated: QuerySet[Any] = rows.with_last_occurrence().annotate(
             last_planned=Subquery(newest.values("planned")[:1]),
             last_accepted=Subquery(newest.values("accepted")[:1]),
             last_failed=Subquery(failed.values("failed")[:1]),
@@ -44,10 +46,18 @@ class MailingListPage(MailingsAtHand, TablePage):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
-        table = context["table"]
-        if not self.is_export:
-            table.look_at_runs()
-        return context | {"running": sorted(table.progress)}
+        if self.is_export:
+            return context
+        table, found = context["table"], condition(context["table"].now)
+        table.look_at_runs(found)
+        rows = table.progress
+        return context | {"condition": found, **looked_at(rows, rows.values())}
+
+
+def looked_at(mailings: Collection[int], rows: Collection[Progress]) -> dict[str, Any]:
+    """For the template: whether to look again at these, and after how many seconds."""
+    refresh = 3 if any(each.is_moving for each in rows) else 30
+    return {"running": sorted(mailings), "refresh": refresh}
 
 
 class MailingProgressPart(MailingsAtHand, TemplateView):
@@ -69,9 +79,9 @@ class MailingProgressPart(MailingsAtHand, TemplateView):
                 .values("newest")
             )
         }
-        rows = progress(runs.values(), timezone.now())
+        rows = progress(runs.values(), condition(timezone.now())) if runs else []
         return super().get_context_data(
             rows=[(each, mailings[each.run.mailing_id]) for each in rows],
-            running=sorted(key for key, run in runs.items() if run.is_open),
+            **looked_at([key for key, run in runs.items() if run.is_open], rows),
             **kwargs,
         )

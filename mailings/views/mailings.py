@@ -16,25 +16,23 @@ from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
 from django.utils import timezone
 from django.utils.functional import cached_property
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.views import View
 
 from mailings import lifecycle
+from mailings.condition import Condition, condition
 from mailings.forms.mailing import MailingForm
 from mailings.models import ClientList, Mailing, Message, Run
 from mailings.outlook import coming
+from mailings.pace import progress
 from mailings.tables import RunTable
 from mailings.views.access import AtHand, ByOwner, Changeable, Own, Visible
 from mailings.views.foreseeing import foreseen
 from mailsvc.views import (
-    AsksFirst,
     ConfirmPage,
     CreatePage,
     DetailPage,
     UpdatePage,
-    Words,
 )
 from users.models import User
 from users.permissions import can
@@ -87,10 +85,12 @@ def live_state(
 ) -> dict[str, Any]:
     """What changes while one looks at a mailing, and how soon to look again."""
     runs = list(mailing.runs.all()[: RUNS_SHOWN + 1])
-    ahead = coming(mailing, now, has_run=bool(runs))
+    ahead = coming(mailing, now, last=runs[0].scheduled_for if runs else None)
+    found = condition(now)
     recipients, suppressed = mailing.recipient_counts(lists=lists, picked=picked)
     return {
         "mailing": mailing,
+        "condition": found,
         "recipients": recipients,
         "suppressed": suppressed,
         "outlook": ahead if mailing.is_live else None,
@@ -98,21 +98,24 @@ def live_state(
         "open_runs": [run for run in runs if run.is_open],
         "newest_run": max((run.pk for run in runs), default=0),
         "has_more_runs": len(runs) > RUNS_SHOWN,
-        "refresh": _seconds_to_next_look(mailing, runs, ahead.moments, now),
+        "refresh": _seconds_to_next_look(mailing, runs, ahead.moments, found),
     }
 
 
 def _seconds_to_next_look(
-    mailing: Mailing, runs: list[Run], upcoming: list[datetime], now: datetime
+    mailing: Mailing, runs: list[Run], upcoming: list[datetime], found: Condition
 ) -> int | None:
-    if any(run.is_open and run.is_busy for run in runs):
+    """Seldom while all that is left only waits; not at all if nothing is left."""
+    open_runs = [run for run in runs if run.is_open]
+    if any(each.is_moving for each in progress(open_runs, found)):
         return 2
-    if not mailing.is_live:
+    if mailing.status == Mailing.Status.FINISHED and not open_runs:
         return None
+    # What is made inside its window begins when it is made.
     first = None if runs else mailing.next_occurrence(None)
-    expected = [*upcoming[:1], *([first] if first else [])]
-    soon = any(moment - now < _SOON for moment in expected)
-    return 2 if soon else 30
+    expected = [*upcoming[:1], *([max(first, mailing.created_at)] if first else [])]
+    soon = any(abs(moment - found.at) < _SOON for moment in expected)
+    return 2 if soon and mailing.is_live else 30
 
 
 class MailingDetailPage(VisibleMailings, DetailPage):
@@ -325,73 +328,3 @@ class MailingDeletePage(OwnMailings, ConfirmPage):
 
     def confirmed(self) -> None:
         lifecycle.delete(self.object, by=self.user)
-
-
-class MailingAction(ChangeableMailings, AsksFirst, View):
-    """POST only: does one thing with a mailing and says so, or why not."""
-
-    http_method_names = ["post"]
-
-    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        mailing = cast("Mailing", self.get_object())
-        if page := self.asked_first(mailing):
-            return page
-        try:
-            messages.success(request, str(self.act(mailing)))
-        except lifecycle.NotPossible as refusal:
-            messages.error(request, str(refusal))
-        back = request.POST.get("next", "")
-        is_ours = url_has_allowed_host_and_scheme(
-            back, {request.get_host()}, require_https=request.is_secure()
-        )
-        return redirect(back if is_ours else mailing.get_absolute_url())
-
-    def question_about(self, thing: Mailing) -> Words:
-        return ""
-
-    def act(self, mailing: Mailing) -> Words:
-        """Does it, and returns what to tell the user."""
-        raise NotImplementedError
-
-
-class MailingPause(MailingAction):
-    def act(self, mailing: Mailing) -> Words:
-        lifecycle.pause(mailing, by=self.user)
-        return _("The mailing is paused. What is being handed over now is finished.")
-
-
-class MailingResume(MailingAction):
-    def act(self, mailing: Mailing) -> Words:
-        lifecycle.resume(mailing, by=self.user)
-        return _("The mailing goes on.")
-
-
-class MailingStop(MailingAction):
-    button = _("Stop")
-
-    def question_about(self, thing: Mailing) -> Words:
-        return _("Stop this mailing for good? What is not sent yet is cancelled.")
-
-    def act(self, mailing: Mailing) -> Words:
-        lifecycle.stop(mailing, by=self.user)
-        return _("The mailing is stopped for good.")
-
-
-class MailingSendNow(MailingAction):
-    button = _("Send now")
-
-    def question_about(self, thing: Mailing) -> Words:
-        recipients, suppressed = thing.recipient_counts()
-        count = recipients - suppressed
-        words = ngettext(
-            "Send now to %(counter)s recipient?",
-            "Send now to %(counter)s recipients?",
-            count,
-        )
-        return words % {"counter": count}
-
-    def act(self, mailing: Mailing) -> Words:
-        after = self.request.POST.get("after", "")
-        known = int(after) if after.isascii() and after.isdigit() else None
-        lifecycle.send_soon(mailing, by=self.user, after=known)
-        return _("Sending has begun.")

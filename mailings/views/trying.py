@@ -34,7 +34,8 @@ class MessageTestPage(Changeable, SingleObjectMixin, FormView):  # type: ignore[
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         name = self.recipient.full_name
-        return super().get_context_data(full_name=name, **kwargs)
+        held = self.object.mailings.existing().exclude(held_at=None)
+        return super().get_context_data(full_name=name, is_held=held.exists(), **kwargs)
 
     def form_valid(self, form: TrialForm) -> HttpResponse:
         try:

@@ -6,7 +6,7 @@ from django import template
 from django.conf import settings
 from django.utils import timezone
 
-from mailsvc import moments
+from mailsvc import moments, rates
 
 register = template.Library()
 
@@ -31,6 +31,12 @@ def coming_moment(value: datetime | None) -> str:
 def about(value: timedelta) -> str:
     """A length of time in one round figure."""
     return moments.about(value)
+
+
+@register.filter
+def in_words(per_minute: float) -> str:
+    """A rate."""
+    return rates.in_words(per_minute)
 
 
 @register.simple_tag

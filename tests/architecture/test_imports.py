@@ -89,7 +89,8 @@ MAY_IMPORT = {
     "mailings.previewing": (*_MODELS, "mailings.delivery"),
     "mailings.rehearsal": (*_MODELS, "mailings.delivery", "mailings.previewing"),
     "mailings.trying": (*_MODELS, "mailings.delivery", "mailings.previewing"),
-    "mailings.pace": _MODELS,
+    # What goes on depends on how the installation does.
+    "mailings.pace": (*_MODELS, "mailings.condition"),
     "mailings.headcount": _MODELS,
     "mailings.agenda": (*_MODELS, "mailings.delivery", "mailings.pace"),
     "mailings.confirming": (
@@ -101,7 +102,12 @@ MAY_IMPORT = {
     # Shows how the installation does.
     "mailings.templatetags": (*_SCREEN, "mailings.condition"),
     "mailings.forms": _SCREEN,
-    "mailings.tables": (*_SCREEN, "mailings.pace"),
+    "mailings.tables": (
+        *_SCREEN,
+        "mailings.pace",
+        "mailings.condition",
+        "mailings.outlook",
+    ),
     "mailings.filters": _SCREEN,
     "mailings.views": (
         *_SCREEN,

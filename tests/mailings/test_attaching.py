@@ -27,6 +27,9 @@ def upload(name: str, size: int = 10) -> SimpleUploadedFile:
         ("a\r\nBcc: b@example.com.txt", "a Bcc_ b@example.com.txt"),
         ('a"b|c?.txt', "a_b_c_.txt"),
         (" ..hidden. ", "hidden"),
+        ("bill\u202efdp.exe", "billfdp.exe"),  # a reader would see billexe.pdf
+        ("\u2066a\u200bb\ufeff\x07c\u2028.txt", "ab c .txt"),
+        ("\u202e", "file"),
         ("", "file"),
         ("...", "file"),
         (None, "file"),

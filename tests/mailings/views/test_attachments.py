@@ -1,6 +1,8 @@
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
 
 from mailings.models import Attachment, Message
 from tests import recipes
@@ -57,6 +59,17 @@ def test_who_only_sees_a_message_may_have_its_files_and_no_more(
     page = bob_client.get(message.get_absolute_url()).content.decode()
     assert "plan.pdf" in page
     assert "Add files" not in page
+
+
+def test_taking_a_file_off_reads_nothing_of_what_is_in_it(
+    alice_client: Browser, message: Message
+) -> None:
+    file = recipes.attachment(message)
+    url = f"{message.get_absolute_url()}attachments/{file.pk}/remove/"
+    with CaptureQueriesContext(connection) as queries:
+        alice_client.post(url)
+    assert not Attachment.objects.exists()
+    assert not [each["sql"] for each in queries if '"content"' in each["sql"]]
 
 
 def test_a_file_is_had_by_way_of_its_own_message_only(

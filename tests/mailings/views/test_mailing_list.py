@@ -9,7 +9,8 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from mailings import lifecycle
-from mailings.models import Mailing, Run
+from mailings.delivery.server import configured_server
+from mailings.models import Canary, Circuit, Mailing, Run
 from tests import recipes
 from users import permissions
 from users.models import User
@@ -27,6 +28,21 @@ def under_way(owner: User, **states: int) -> Run:
     return recipes.run(mailing, values=begun, **states)
 
 
+def worker_works() -> None:
+    now = timezone.now()
+    Canary.objects.create(pk=1, worked_at=now, acknowledged_at=now)
+
+
+def server_takes_no_mail() -> None:
+    now = timezone.now()
+    Circuit.objects.create(
+        server=str(configured_server()),
+        state="open",
+        opened_at=now,
+        probe_at=now + timedelta(minutes=1),
+    )
+
+
 def shown(browser: Browser, address: str = LIST) -> str:
     return browser.get(address).content.decode()
 
@@ -34,6 +50,7 @@ def shown(browser: Browser, address: str = LIST) -> str:
 def test_a_running_row_has_a_bar_a_rate_and_the_time_that_is_left(
     alice: User, alice_client: Browser
 ) -> None:
+    worker_works()
     under_way(alice, accepted=30, pending=60)
     page = shown(alice_client)
     assert 'role="progressbar"' in page
@@ -64,6 +81,69 @@ def test_only_rows_that_run_are_looked_at_again(
     assert page.count("hx-get") == 1
 
 
+def test_what_moves_is_looked_at_every_three_seconds(
+    alice: User, alice_client: Browser
+) -> None:
+    worker_works()
+    run = under_way(alice, accepted=1, pending=1, deferred=1)
+    for address in (LIST, f"{PROGRESS}?mailing={run.mailing_id}"):
+        assert 'hx-trigger="every 3s"' in shown(alice_client, address)
+
+
+def test_what_only_waits_is_looked_at_every_half_minute(
+    alice: User, alice_client: Browser
+) -> None:
+    worker_works()
+    deferred = under_way(alice, accepted=1, deferred=1)
+    lifecycle.pause(under_way(alice, accepted=1, pending=1).mailing, by=alice)
+    for address in (LIST, f"{PROGRESS}?mailing={deferred.mailing_id}"):
+        assert 'hx-trigger="every 30s"' in shown(alice_client, address)
+
+
+def test_what_waits_for_the_mail_server_is_looked_at_every_half_minute(
+    alice: User, alice_client: Browser
+) -> None:
+    worker_works()
+    server_takes_no_mail()
+    under_way(alice, accepted=30, pending=60)
+    page = shown(alice_client)
+    assert 'hx-trigger="every 30s"' in page
+    assert "a minute" not in page
+    assert "minutes left" not in page
+
+
+def test_what_waits_for_the_worker_is_looked_at_every_half_minute(
+    alice: User, alice_client: Browser
+) -> None:
+    under_way(alice, accepted=1, pending=1)
+    assert 'hx-trigger="every 30s"' in shown(alice_client)
+
+
+def test_what_is_in_the_servers_hands_is_looked_at_though_it_is_paused(
+    alice: User, alice_client: Browser
+) -> None:
+    worker_works()
+    lifecycle.pause(under_way(alice, accepted=1, sending=1).mailing, by=alice)
+    assert 'hx-trigger="every 3s"' in shown(alice_client)
+
+
+def test_the_page_of_a_mailing_that_only_waits_is_looked_at_every_half_minute(
+    alice: User, alice_client: Browser
+) -> None:
+    worker_works()
+    moving = under_way(alice, accepted=1, pending=1).mailing
+    waiting = under_way(alice, accepted=1, deferred=1).mailing
+    paused = under_way(alice, accepted=1, pending=1).mailing
+    lifecycle.pause(paused, by=alice)
+    for mailing, seconds in ((moving, 2), (waiting, 30), (paused, 30)):
+        for part in ("", "live/"):
+            page = shown(alice_client, f"{mailing.get_absolute_url()}{part}")
+            assert f'hx-trigger="every {seconds}s"' in page
+    server_takes_no_mail()
+    page = shown(alice_client, moving.get_absolute_url())
+    assert 'hx-trigger="every 30s"' in page
+
+
 def test_it_stops_looking_when_the_run_is_over(
     alice: User, alice_client: Browser
 ) -> None:
@@ -92,6 +172,7 @@ def test_others_mailings_are_not_told_of(
 def test_rows_that_run_cost_three_queries_more(
     alice: User, alice_client: Browser, django_assert_num_queries: Any, rows: int
 ) -> None:
+    worker_works()
     for _ in range(rows):
         under_way(alice, accepted=1, pending=1)
     with django_assert_num_queries(4 + 5):

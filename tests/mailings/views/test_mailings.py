@@ -10,7 +10,7 @@ from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
 from mailings import lifecycle
-from mailings.models import Mailing, Run
+from mailings.models import Canary, Mailing, Run
 from tests import recipes
 from tests.mailings.views.conftest import Things
 from users.models import User
@@ -372,6 +372,7 @@ def test_a_page_is_kept_up_to_date_while_something_goes_on(
     seconds: int | None,
 ) -> None:
     now = timezone.now()
+    Canary.objects.create(pk=1, worked_at=now, acknowledged_at=now)
     times = {"start_at": now - timedelta(days=1), "end_at": now + timedelta(days=300)}
     mailing = recipes.mailing(alice, **times, **values)
     if states:

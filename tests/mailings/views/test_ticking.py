@@ -99,3 +99,12 @@ def test_who_is_suppressed_is_shown_with_the_evidence_and_a_way_back(
     page = alice_client.get(CLIENTS).content.decode()
     assert gone.words in page
     assert f"/suppressed/{gone.pk}/allow/" in page
+
+
+def test_what_was_picked_is_forgotten_by_the_next_search(
+    alice: User, alice_client: Browser
+) -> None:
+    one, _other = recipes.clients(alice, 2)
+    answer = alice_client.get(CLIENTS, {"pick": [one.pk]})
+    assert list(answer.context["table"].data) == [one]
+    assert 'name="pick"' not in answer.content.decode()

@@ -12,7 +12,7 @@ from django.test import Client as Browser
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from mailings import trying
+from mailings import lifecycle, trying
 from mailings.delivery import single
 from mailings.delivery.server import configured_server, fingerprint
 from mailings.models import Attempt, Circuit, Delivery, Installation, Message, Run
@@ -326,3 +326,20 @@ def test_the_outbox_shows_a_test_to_who_has_sent_it(alice: User, bob: User) -> N
     mail = named(f"1700000000000000000-t{alice.pk}")
     assert isinstance(mail, Mail)
     assert (mail.tester_id, mail.delivery_id) == (alice.pk, 0)
+
+
+def test_a_hold_of_its_mailing_stops_no_test_and_the_page_says_so(
+    alice: User,
+    admin: User,
+    alice_client: Browser,
+    message: Message,
+    smtp_server: SmtpServer,
+) -> None:
+    mailing = recipes.mailing(alice, message=message)
+    page = f"{message.get_absolute_url()}test/"
+    words = "A test goes out all the same"
+    assert words not in alice_client.get(page).content.decode()
+    lifecycle.hold(mailing, by=admin, reason="Complaints")
+    assert words in alice_client.get(page).content.decode()
+    send(alice_client, message, "a@example.com")
+    assert [each.recipient for each in smtp_server.received] == ["a@example.com"]
