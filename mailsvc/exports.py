@@ -20,6 +20,8 @@ from django.utils.html import strip_tags
 from django.utils.safestring import SafeString
 from openpyxl import Workbook
 
+# One more whenever files of the same rows look different: nobody keeps an old one.
+_FORM = 2
 _ROWS_AT_ONCE = 2_000
 _BOM = "\ufeff"  # by it spreadsheets know UTF-8
 # What a spreadsheet takes for a formula, after blanks, too (OWASP: CSV Injection).
@@ -78,6 +80,7 @@ def tag(request: HttpRequest, version: object) -> str:
     `version` stands for the rows. The address has the filters, the order and the kind.
     """
     words = (
+        _FORM,
         version,
         request.get_full_path(),
         request.user.pk,
@@ -92,6 +95,7 @@ class _Streamed:
 
     def __init__(self, rows: "QuerySet[Any]") -> None:
         self.rows = rows
+        self.model = rows.model  # whose words the headings are
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.rows.iterator(chunk_size=_ROWS_AT_ONCE))

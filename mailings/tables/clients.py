@@ -120,6 +120,7 @@ class ImportTable(BaseTable):
 class SuppressionTable(BaseTable):
     kind = BadgesColumn()
     since = TimeColumn()
+    owner = tables.Column(verbose_name=_("Owner"))
     allow = AllowColumn(
         accessor="pk",
         orderable=False,
