@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mailings import badges
 from mailings.models import Mailing
+from mailings.tables import BadgesColumn
 from mailsvc import moments
 from mailsvc.badges import Badge
 from mailsvc.tables import BaseTable, NumberColumn, TimeColumn
@@ -73,6 +74,14 @@ class _ActionColumn(tables.Column):  # type: ignore[misc]
         )
 
 
+class _StandingColumn(BadgesColumn):
+    """The states of a mailing, and whether its owner may use the program."""
+
+    def badges(self, record: Mailing) -> list[Badge]:
+        shown = badges.of_mailing(record)
+        return shown if record.owner.is_active else [*shown, user_badge(record.owner)]
+
+
 class AllMailingsTable(BaseTable):
     """Of everybody; `total_…` are annotations of `ledger.with_totals`."""
 
@@ -80,7 +89,7 @@ class AllMailingsTable(BaseTable):
 
     title = tables.Column(linkify=True)
     owner = tables.Column(verbose_name=_("Owner"), order_by="owner__email")
-    status = tables.Column()
+    status = _StandingColumn()
     end_at = TimeColumn()
     total_planned = NumberColumn(verbose_name=_("Planned"))
     total_accepted = NumberColumn(verbose_name=_("Accepted"))
@@ -97,17 +106,14 @@ class AllMailingsTable(BaseTable):
         )
         empty_text = _("No mailings here.")
 
+    def value_owner(self, value: User) -> str:
+        return str(value)
+
     def render_owner(self, value: User) -> str:
         if not self.request.user.has_perm("users.view_all_users"):
             return str(value)
         url = reverse("reports:manage-user", args=[value.pk])
         return format_html('<a href="{}" title="{}">{}</a>', url, value.email, value)
-
-    def render_status(self, record: Mailing) -> str:
-        shown = badges.of_mailing(record)
-        if not record.owner.is_active:
-            shown = [*shown, user_badge(record.owner)]
-        return format_html_join(" ", "{}", ((badge,) for badge in shown))
 
     def render_actions(self, record: Mailing) -> str:
         return _links(record, self._actions(record))
@@ -131,7 +137,7 @@ class OverviewTable(BaseTable):
 
     title = tables.Column(linkify=("reports:mailing", [tables.A("pk")]))
     owner = tables.Column(verbose_name=_("Owner"), order_by="owner__email")
-    status = tables.Column()
+    status = BadgesColumn()
     run_count = NumberColumn(verbose_name=_("Runs"))
     sum_planned = NumberColumn(verbose_name=_("Planned"))
     sum_accepted = NumberColumn(verbose_name=_("Accepted"))
@@ -158,10 +164,6 @@ class OverviewTable(BaseTable):
         super().__init__(data, **kwargs)
         self.now = now
 
-    def render_status(self, record: Mailing) -> str:
-        shown = badges.of_mailing(record)
-        return format_html_join(" ", "{}", ((badge,) for badge in shown))
-
     def render_success(self, value: float) -> str:
         return percent(value)
 
@@ -183,6 +185,10 @@ class UserTable(BaseTable):
     """`…_count` and last_active are annotations of `people.with_activity`."""
 
     email = tables.Column(linkify=("reports:manage-user", [tables.A("pk")]))
+    # In the file alone; on the page they stand below the address and the state.
+    full_name = tables.Column(visible=False)
+    blocked_at = TimeColumn(visible=False)
+    block_reason = tables.Column(visible=False)
     state = tables.Column(
         verbose_name=_("State"), empty_values=(), order_by=("is_active", "blocked_at")
     )
@@ -195,8 +201,8 @@ class UserTable(BaseTable):
     class Meta(BaseTable.Meta):
         model = User
         fields = (
-            *("email", "state", "roles", "mailing_count"),
-            *("unfinished_count", "last_active", "last_login"),
+            *("email", "full_name", "state", "blocked_at", "block_reason", "roles"),
+            *("mailing_count", "unfinished_count", "last_active", "last_login"),
         )
         empty_text = _("No users here.")
 
@@ -209,6 +215,12 @@ class UserTable(BaseTable):
             value,
             record.full_name,
         )
+
+    def value_email(self, value: str) -> str:
+        return value
+
+    def value_state(self, record: User) -> str:
+        return str(user_badge(record))
 
     def render_state(self, record: User) -> str:
         if not record.is_blocked:

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from django.utils.safestring import mark_safe
+from django.utils import timezone
+from django.utils.safestring import SafeString, mark_safe
 from openpyxl import load_workbook
 
 from mailsvc.exports import safe_cell
 from tests import recipes
+from users import blocking, permissions
 from users.models import AuditEntry, User
+from users.permissions import Level
 
 
 @pytest.mark.parametrize(
@@ -142,6 +145,58 @@ def test_every_list_can_be_had(
     assert "?export=csv" in page
     run_page = admin_client.get(f"{run.get_absolute_url()}?export=csv")
     assert b"No such user" in b"".join(run_page.streaming_content)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", PAGES)
+def test_a_cell_of_a_file_is_made_for_files(
+    alice: User, admin: User, admin_client: Client, path: str
+) -> None:
+    """Each is plain: never what the page shows, with its tags taken out."""
+    for owner in (alice, admin):
+        recipes.client_list(owner).clients.add(recipes.client(owner))
+        recipes.run(recipes.mailing(owner), accepted=1, refused=1)
+    shared = recipes.mailing(alice)
+    permissions.share(shared, to=admin, level=Level.VIEW, by=alice)
+    head, *rows = admin_client.get(path).context["table"].as_values()
+    of_pages = [
+        (name, cell)
+        for row in rows
+        for name, cell in zip(head, row, strict=True)
+        if isinstance(cell, SafeString)
+    ]
+    assert (bool(rows), of_pages) == (True, [])
+
+
+@pytest.mark.django_db
+def test_users_have_their_address_their_name_and_why_they_are_blocked_apart(
+    alice: User, admin: User, admin_client: Client
+) -> None:
+    blocking.block(alice, by=admin, reason="Spam")
+    answer = admin_client.get("/manage/users/?q=alice&export=csv")
+    rows = [dict(zip(*pair, strict=True)) for pair in _by_head(rows_of(answer))]
+    shown = [
+        (row["E-mail"], row["Full name"], row["State"], row["Reason of the block"])
+        for row in rows
+    ]
+    assert shown == [("alice@example.com", "Alice", "Blocked", "Spam")]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/mailings/", "/reports/", "/manage/"])
+def test_several_states_of_a_mailing_are_words_with_commas(
+    admin: User, admin_client: Client, path: str
+) -> None:
+    now = timezone.now()
+    recipes.mailing(admin, held_at=now, hold_reason="Spam", paused_at=now)
+    rows = rows_of(admin_client.get(f"{path}?export=csv"))
+    [row] = [dict(zip(*pair, strict=True)) for pair in _by_head(rows)]
+    assert row["Status"] == "Created, Held, Paused"
+
+
+def _by_head(rows: list[list[str]]) -> list[tuple[list[str], list[str]]]:
+    head, *others = rows
+    return [(head, row) for row in others]
 
 
 @pytest.mark.django_db
