@@ -171,8 +171,10 @@ class OverviewTable(BaseTable):
         return round(value, 1)
 
     def render_next_run(self, record: Mailing) -> str:
-        following = record.next_occurrence(self.now) if record.is_live else None
-        return TimeColumn().render(following)
+        return TimeColumn().render(self.value_next_run(record))
+
+    def value_next_run(self, record: Mailing) -> datetime | None:
+        return record.next_occurrence(self.now) if record.is_live else None
 
 
 def percent(value: float | None) -> str:

@@ -1,7 +1,7 @@
 """Tables as files: what the reader sees, all of it, and harmless."""
 
 import csv
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO, StringIO
 from typing import Any
 
@@ -192,6 +192,22 @@ def test_several_states_of_a_mailing_are_words_with_commas(
     rows = rows_of(admin_client.get(f"{path}?export=csv"))
     [row] = [dict(zip(*pair, strict=True)) for pair in _by_head(rows)]
     assert row["Status"] == "Created, Held, Paused"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/reports/", "/mailings/"])
+def test_the_next_run_is_a_moment_in_a_file(
+    alice: User, alice_client: Client, path: str
+) -> None:
+    person = recipes.client(alice)
+    start = timezone.now().replace(microsecond=0) + timedelta(days=3)
+    values = {"start_at": start, "end_at": start + timedelta(days=1)}
+    recipes.mailing(alice, clients=[person], **values)
+    answer = alice_client.get(f"{path}?export=xlsx")
+    sheet = load_workbook(BytesIO(b"".join(answer.streaming_content))).active
+    head, row = sheet.iter_rows(values_only=True)
+    next_run = dict(zip(head, row, strict=True))["Next run"]
+    assert next_run == timezone.localtime(start, alice.timezone).replace(tzinfo=None)
 
 
 def _by_head(rows: list[list[str]]) -> list[tuple[list[str], list[str]]]:
