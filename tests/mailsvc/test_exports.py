@@ -71,7 +71,7 @@ def test_a_table_is_had_as_csv(alice_client: Client) -> None:
     assert head[:4] == ["Full name", "E-mail", "Mail", "Comment"]
     assert sorted(row[0] for row in rows) == ["'=cmd()", "Ben"]
     assert "x" * 99 in {row[3] for row in rows}
-    assert len(head) == 5  # no column of buttons
+    assert head[4:] == ["Lists", "Created"]  # no column of buttons
 
 
 @pytest.mark.usefixtures("clients")
@@ -81,7 +81,7 @@ def test_and_as_xlsx_with_texts_that_are_texts(alice_client: Client) -> None:
     cells = list(sheet.iter_rows(min_row=2))
     assert sorted(row[0].value for row in cells) == ["'=cmd()", "Ben"]
     assert {row[0].data_type for row in cells} == {"s"}
-    assert isinstance(cells[0][4].value, datetime)
+    assert isinstance(cells[0][5].value, datetime)
 
 
 @pytest.mark.usefixtures("clients")
@@ -101,7 +101,7 @@ def test_in_the_readers_language_and_zone(alice: User, alice_client: Client) -> 
     alice.clients.update(created_at=datetime(2026, 1, 1, 20, 0, tzinfo=UTC))
     head, row, *_ = rows_of(alice_client.get("/clients/?export=csv"))
     assert head[1] == "Эл. почта"
-    assert row[4] == "2026-01-02 05:00:00"
+    assert row[5] == "2026-01-02 05:00:00"
 
 
 @pytest.mark.django_db
@@ -174,10 +174,9 @@ def test_users_have_their_address_their_name_and_why_they_are_blocked_apart(
 ) -> None:
     blocking.block(alice, by=admin, reason="Spam")
     answer = admin_client.get("/manage/users/?q=alice&export=csv")
-    rows = [dict(zip(*pair, strict=True)) for pair in _by_head(rows_of(answer))]
     shown = [
         (row["E-mail"], row["Full name"], row["State"], row["Reason of the block"])
-        for row in rows
+        for row in _named(rows_of(answer))
     ]
     assert shown == [("alice@example.com", "Alice", "Blocked", "Spam")]
 
@@ -189,8 +188,7 @@ def test_several_states_of_a_mailing_are_words_with_commas(
 ) -> None:
     now = timezone.now()
     recipes.mailing(admin, held_at=now, hold_reason="Spam", paused_at=now)
-    rows = rows_of(admin_client.get(f"{path}?export=csv"))
-    [row] = [dict(zip(*pair, strict=True)) for pair in _by_head(rows)]
+    [row] = _named(rows_of(admin_client.get(f"{path}?export=csv")))
     assert row["Status"] == "Created, Held, Paused"
 
 
@@ -210,9 +208,26 @@ def test_the_next_run_is_a_moment_in_a_file(
     assert next_run == timezone.localtime(start, alice.timezone).replace(tzinfo=None)
 
 
-def _by_head(rows: list[list[str]]) -> list[tuple[list[str], list[str]]]:
+@pytest.mark.django_db
+def test_clients_have_the_names_of_their_lists(
+    alice: User, alice_client: Client, django_assert_num_queries: Any
+) -> None:
+    ann, ben, joe = (
+        recipes.client(alice, full_name=it) for it in ("Ann", "Ben", "Joe")
+    )
+    recipes.client_list(alice, ann, ben, name="ёлка, 2026")
+    recipes.client_list(alice, ann, name="=Press")
+    answer = alice_client.get("/clients/?export=csv")
+    with django_assert_num_queries(1):
+        rows = rows_of(answer)
+    lists = {row["Full name"]: row["Lists"] for row in _named(rows)}
+    assert lists == {"Ann": "'=Press, ёлка, 2026", "Ben": "ёлка, 2026", "Joe": ""}
+    assert joe.lists.count() == 0
+
+
+def _named(rows: list[list[str]]) -> list[dict[str, str]]:
     head, *others = rows
-    return [(head, row) for row in others]
+    return [dict(zip(head, row, strict=True)) for row in others]
 
 
 @pytest.mark.django_db
