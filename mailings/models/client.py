@@ -24,7 +24,7 @@ class _OneALine(Aggregate):
     def as_postgresql(self, compiler: Any, connection: Any) -> Any:
         return self.as_sql(compiler, connection, newline="chr(10)")
 
-    def as_sqlite(self, compiler: Any, connection: Any) -> Any:
+    def as_sqlite(self, compiler: Any, connection: Any, **_: Any) -> Any:
         words = {"function": "GROUP_CONCAT", "newline": "char(10)"}
         return self.as_sql(compiler, connection, **words)
 

@@ -1,9 +1,11 @@
 """Tables as files: what the reader sees, all of it, and harmless."""
 
 import csv
+import re
 from datetime import UTC, datetime, timedelta
 from io import BytesIO, StringIO
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from django.test import Client
@@ -49,10 +51,10 @@ def test_times_stay_times_on_the_readers_clock() -> None:
     assert safe_cell(moment) == datetime(2026, 5, 1, 12, 30, 15)  # noqa: DTZ001
 
 
-def rows_of(answer: Any) -> list[list[str]]:
+def rows_of(answer: Any, delimiter: str = ",") -> list[list[str]]:
     text = b"".join(answer.streaming_content).decode()
     assert text.startswith("\ufeff")
-    return list(csv.reader(StringIO(text[1:])))
+    return list(csv.reader(StringIO(text[1:]), delimiter=delimiter))
 
 
 @pytest.fixture
@@ -79,9 +81,40 @@ def test_and_as_xlsx_with_texts_that_are_texts(alice_client: Client) -> None:
     answer = alice_client.get("/clients/?export=xlsx")
     sheet = load_workbook(BytesIO(b"".join(answer.streaming_content))).active
     cells = list(sheet.iter_rows(min_row=2))
-    assert sorted(row[0].value for row in cells) == ["'=cmd()", "Ben"]
+    assert sorted(row[0].value for row in cells) == ["=cmd()", "Ben"]
     assert {row[0].data_type for row in cells} == {"s"}
     assert isinstance(cells[0][5].value, datetime)
+
+
+HOSTILE = [*("=1+1", "@SUM(A1)", "#N/A", "+7 495", "-1"), "  =1", "=", "&lt;b>"]
+
+
+def test_in_xlsx_a_text_is_typed_as_one_and_needs_no_mark_before_it(
+    alice: User, alice_client: Client
+) -> None:
+    for number, text in enumerate(HOSTILE):
+        recipes.client(alice, full_name=f"{number}", comment=text)
+    answer = alice_client.get("/clients/?sort=full_name&export=xlsx")
+    content = b"".join(answer.streaming_content)
+    sheet = load_workbook(BytesIO(content)).active
+    cells = [row[3] for row in sheet.iter_rows(min_row=2)]
+    assert [cell.value for cell in cells] == HOSTILE
+    assert {cell.data_type for cell in cells} == {"s"}
+    with ZipFile(BytesIO(content)) as parts:
+        [name] = [name for name in parts.namelist() if "sheet" in name.split("/")[-1]]
+        markup = parts.read(name)
+    kinds = set(re.findall(rb'<c [^>]*?t="(\w+)"', markup))
+    assert (kinds - {b"d", b"n"}, b"<f" in markup) == ({b"inlineStr"}, False)
+
+
+def test_russian_csv_has_the_semicolons_that_russian_spreadsheets_want(
+    alice: User, alice_client: Client
+) -> None:
+    recipes.client(alice, full_name="=1;2", email="a@example.com")
+    type(alice).objects.update(language="ru")
+    head, row = rows_of(alice_client.get("/clients/?export=csv"), delimiter=";")
+    assert head[:2] == ["Полное имя", "Эл. почта"]
+    assert row[:2] == ["'=1;2", "a@example.com"]
 
 
 @pytest.mark.usefixtures("clients")
@@ -99,7 +132,7 @@ def test_as_it_is_filtered_and_sorted_and_more_than_one_page(
 def test_in_the_readers_language_and_zone(alice: User, alice_client: Client) -> None:
     type(alice).objects.update(language="ru", timezone="Asia/Tokyo")
     alice.clients.update(created_at=datetime(2026, 1, 1, 20, 0, tzinfo=UTC))
-    head, row, *_ = rows_of(alice_client.get("/clients/?export=csv"))
+    head, row, *_ = rows_of(alice_client.get("/clients/?export=csv"), delimiter=";")
     assert head[1] == "Эл. почта"
     assert row[5] == "2026-01-02 05:00:00"
 
