@@ -31,6 +31,13 @@ class AllMailingsFilter(MailingFilter):
 
     STOPPED = Q(held_at__isnull=False) | Q(owner__is_active=False)
 
+    # Whoever complains has an address, a subject or a sentence: no title.
+    q = SearchFilter(
+        *("title", "owner__email", "owner__full_name", "message__subject"),
+        *("message__body", "message__body_html"),
+        label=_("Search: title, owner, words of the message"),
+    )
+
     owner = SearchFilter("owner__email", "owner__full_name", label=_("Owner"))
     stopped = django_filters.ChoiceFilter(
         label=_("Held or owner blocked"),

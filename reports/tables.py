@@ -1,7 +1,8 @@
 """The tables of the reports, and the managers'."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import django_tables2 as tables
@@ -12,6 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from mailings import badges
 from mailings.models import Mailing
@@ -19,6 +21,7 @@ from mailings.tables import BadgesColumn
 from mailsvc import moments
 from mailsvc.badges import Badge
 from mailsvc.tables import BaseTable, NumberColumn, TimeColumn
+from reports import ledger
 from reports.people import State, state_of
 from users.models import AuditEntry, User
 
@@ -95,6 +98,11 @@ class AllMailingsTable(BaseTable):
     total_accepted = NumberColumn(verbose_name=_("Accepted"))
     total_refused = NumberColumn(verbose_name=_("Refused"))
     total_unknown = NumberColumn(verbose_name=_("Unknown"))
+    unsubscribed = NumberColumn(
+        verbose_name=pgettext_lazy("how many people", "Unsubscribed"),
+        empty_values=(),
+        orderable=False,
+    )
     actions = _ActionColumn()
 
     class Meta(BaseTable.Meta):
@@ -102,9 +110,19 @@ class AllMailingsTable(BaseTable):
         fields = (
             *("title", "owner", "status", "periodicity", "end_at"),
             *("total_planned", "total_accepted", "total_refused", "total_unknown"),
-            "actions",
+            *("unsubscribed", "actions"),
         )
         empty_text = _("No mailings here.")
+
+    # How many have unsubscribed because of a mailing, by its key.
+    counted: Mapping[int, int] = MappingProxyType({})
+
+    def count_unsubscribed(self, mailings: Iterable[Mailing] | None = None) -> None:
+        """Of these rows, or of all: one query. Once the page is chosen."""
+        self.counted = ledger.unsubscribed(mailings)
+
+    def render_unsubscribed(self, record: Mailing) -> int:
+        return self.counted.get(record.pk, 0)
 
     def value_owner(self, value: User) -> str:
         return str(value)

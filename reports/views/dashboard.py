@@ -28,6 +28,12 @@ class AllMailingsPage(Permitted, TablePage):
         mailings = Mailing.objects.visible_to(self.user).existing()
         return ledger.with_totals(mailings.select_related("owner", "message"))
 
+    def get_table(self, **kwargs: Any) -> Any:
+        table = super().get_table(**kwargs)
+        shown = None if self.is_export else table.page.object_list.data
+        table.count_unsubscribed(shown)
+        return table
+
 
 class _HoldingPage:
     permission_required = "mailings.hold_mailing"

@@ -109,8 +109,9 @@ class UserDetailPage(_UserPage, DetailPage):
         if not self.user.has_perm("mailings.view_all_mailings"):
             return None
         rows = Mailing.objects.owned_by(self.object).existing().select_related("owner")
+        shown = list(ledger.with_totals(rows)[:SHOWN])
         table = AllMailingsTable(
-            list(ledger.with_totals(rows)[:SHOWN]), orderable=False, exclude=["owner"]
+            shown, orderable=False, exclude=["owner", "unsubscribed"]
         )
         table.request = self.request
         return table

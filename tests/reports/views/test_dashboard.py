@@ -51,6 +51,44 @@ def test_all_mailings_are_there_with_the_figures_of_all_their_runs(
     assert figures == [[0, 0, 0, 0], [7, 5, 1, 1]]
 
 
+@pytest.mark.parametrize(
+    "words", ["ALICE@exam", "alice", "greet", "cheap", "watches", "evil.example.com"]
+)
+def test_what_somebody_complains_about_is_found_by_the_owner_and_the_message(
+    manager_client: Client, alice: User, bob: User, words: str
+) -> None:
+    message = recipes.message(
+        alice,
+        subject="Cheap things",
+        body="Buy watches now",
+        body_html='<a href="https://evil.example.com/">here</a>',
+    )
+    recipes.mailing(alice, title="Greetings", message=message)
+    recipes.mailing(bob, title="Bob's")
+    assert titles(manager_client, f"?q={words}") == ["Greetings"]
+
+
+def test_how_many_unsubscribed_because_of_a_mailing_is_told(
+    manager_client: Client, mailing: Mailing, bob: User
+) -> None:
+    recipes.mailing(bob, title="Bob's")
+    run = recipes.run(mailing, accepted=3)
+    for delivery in run.deliveries.all()[:2]:
+        recipes.suppression(mailing.owner, kind="unsubscribed", delivery=delivery)
+    recipes.suppression(mailing.owner, delivery=run.deliveries.last())
+    for page in (DASHBOARD, f"{DASHBOARD}?sort=-title"):
+        rows = manager_client.get(page).context["table"].rows
+        shown = {it.record.title: it.get_cell("unsubscribed") for it in rows}
+        assert shown == {"Greetings": 2, "Bob's": 0}
+    answer = manager_client.get(f"{DASHBOARD}?export=csv")
+    text = b"".join(answer.streaming_content).decode()
+    assert [line.split(",")[-1] for line in text.splitlines()] == [
+        "Unsubscribed",
+        "0",
+        "2",
+    ]
+
+
 @pytest.mark.parametrize("rows", [1, 3])
 def test_the_page_costs_the_same_with_one_row_and_with_three(
     manager_client: Client,
@@ -63,7 +101,7 @@ def test_the_page_costs_the_same_with_one_row_and_with_three(
         recipes.run(mailing, accepted=1)
         if number:
             lifecycle.hold(mailing, by=owner, reason="Spam")
-    with django_assert_num_queries(FRAME + 2):
+    with django_assert_num_queries(FRAME + 3):
         assert manager_client.get(DASHBOARD).status_code == 200
 
 
