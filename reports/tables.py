@@ -11,9 +11,8 @@ from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from mailings import badges
 from mailings.models import Mailing
@@ -78,11 +77,23 @@ class _ActionColumn(tables.Column):  # type: ignore[misc]
 
 
 class _StandingColumn(BadgesColumn):
-    """The states of a mailing, and whether its owner may use the program."""
+    """
+    The states of a mailing, whether it was deleted, and whether its owner may use the
+    program.
+    """
 
     def badges(self, record: Mailing) -> list[Badge]:
         shown = badges.of_mailing(record)
+        if record.is_deleted:
+            shown = [*shown, badges.deleted()]
         return shown if record.owner.is_active else [*shown, user_badge(record.owner)]
+
+
+def _page_of(record: Mailing) -> str:
+    """The mailing's own; a deleted one has none but its report."""
+    if record.is_deleted:
+        return reverse("reports:mailing", args=[record.pk])
+    return record.get_absolute_url()
 
 
 class AllMailingsTable(BaseTable):
@@ -90,7 +101,7 @@ class AllMailingsTable(BaseTable):
 
     label = _("Mailings")
 
-    title = tables.Column(linkify=True)
+    title = tables.Column(linkify=_page_of)
     owner = tables.Column(verbose_name=_("Owner"), order_by="owner__email")
     status = _StandingColumn()
     end_at = TimeColumn()
@@ -138,7 +149,8 @@ class AllMailingsTable(BaseTable):
 
     def _actions(self, record: Mailing) -> list[tuple[str, str, str]]:
         user, found = self.request.user, []
-        if user.has_perm("mailings.hold_mailing") and record.may_be_held_by(user):
+        may_hold = user.has_perm("mailings.hold_mailing") and not record.is_deleted
+        if may_hold and record.may_be_held_by(user):
             if record.is_held:
                 url = reverse("reports:manage-mailing-release", args=[record.pk])
                 found.append((url, "unlock", gettext("Release")))

@@ -25,7 +25,9 @@ class AllMailingsPage(Permitted, TablePage):
     lead = _("With the figures of all their runs.")
 
     def get_queryset(self) -> "QuerySet[Any]":
-        mailings = Mailing.objects.visible_to(self.user).existing()
+        mailings = Mailing.objects.visible_to(self.user)
+        if self.request.GET.get("deleted") not in AllMailingsFilter.WITH_DELETED:
+            mailings = mailings.existing()
         return ledger.with_totals(mailings.select_related("owner", "message"))
 
     def get_table(self, **kwargs: Any) -> Any:

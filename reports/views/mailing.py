@@ -42,8 +42,7 @@ class _OfMailing(_Visible):
     model = Mailing
 
     def get_queryset(self) -> "QuerySet[Any]":
-        rows = Mailing.objects.visible_to(self.user).existing()
-        return rows.select_related("owner")
+        return Mailing.objects.reported_to(self.user).select_related("owner")
 
     def runs(self) -> "QuerySet[Run]":
         return Run.objects.filter(mailing=self.object)
@@ -262,7 +261,7 @@ class _Chart(BaseDetailView):  # type: ignore[type-arg]
 
 class MailingChart(_OfMailing, _Chart):
     def get_queryset(self) -> "QuerySet[Any]":
-        return Mailing.objects.visible_to(self.user).existing()
+        return Mailing.objects.reported_to(self.user)
 
     def series(self) -> dict[str, dict[str, int]]:
         days = statistics.by_day(self.runs())

@@ -108,7 +108,7 @@ class UserDetailPage(_UserPage, DetailPage):
     def mailings(self) -> AllMailingsTable | None:
         if not self.user.has_perm("mailings.view_all_mailings"):
             return None
-        rows = Mailing.objects.owned_by(self.object).existing().select_related("owner")
+        rows = Mailing.objects.owned_by(self.object).select_related("owner")
         shown = list(ledger.with_totals(rows)[:SHOWN])
         table = AllMailingsTable(
             shown, orderable=False, exclude=["owner", "unsubscribed"]

@@ -68,6 +68,53 @@ def test_what_somebody_complains_about_is_found_by_the_owner_and_the_message(
     assert titles(manager_client, f"?q={words}") == ["Greetings"]
 
 
+@pytest.fixture
+def deleted(alice: User, mailing: Mailing) -> Mailing:
+    """A mailing that went out; then its owner has got rid of it."""
+    gone = recipes.mailing(alice, title="Gone")
+    recipes.run(gone, values={"body": "Buy cheap watches"}, accepted=2)
+    lifecycle.delete(gone, by=alice)
+    gone.refresh_from_db()
+    return gone
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", ["Greetings"]),
+        ("?deleted=yes", ["Gone"]),
+        ("?deleted=all&sort=title", ["Gone", "Greetings"]),
+        ("?deleted=maybe", []),
+        ("?q=WATCHES", []),
+        ("?q=WATCHES&deleted=all", ["Gone"]),
+        ("?q=alice&deleted=yes&sort=-total_accepted", ["Gone"]),
+    ],
+)
+@pytest.mark.usefixtures("deleted")
+def test_deleted_mailings_are_there_for_who_asks(
+    manager_client: Client, query: str, found: list[str]
+) -> None:
+    assert titles(manager_client, query) == found
+
+
+def test_a_deleted_mailing_leads_to_its_report_which_managers_read(
+    manager_client: Client, alice_client: Client, deleted: Mailing
+) -> None:
+    report = reverse("reports:mailing", args=[deleted.pk])
+    for path in (f"{DASHBOARD}?deleted=yes", f"/manage/users/{deleted.owner.pk}/"):
+        page = manager_client.get(path).content.decode()
+        assert f'href="{report}"' in page
+        assert "Deleted" in page
+        assert f'href="{deleted.get_absolute_url()}"' not in page
+        assert address("hold", deleted) not in page
+    names = ["mailing", "mailing-chart", "mailing-attempts", "mailing-recipients"]
+    for name in names:
+        url = reverse(f"reports:{name}", args=[deleted.pk])
+        answers = [it.get(url) for it in (manager_client, alice_client)]
+        assert [answer.status_code for answer in answers] == [200, 404]
+        assert f'href="{deleted.get_absolute_url()}"' not in answers[0].content.decode()
+
+
 def test_how_many_unsubscribed_because_of_a_mailing_is_told(
     manager_client: Client, mailing: Mailing, bob: User
 ) -> None:
