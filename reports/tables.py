@@ -105,12 +105,21 @@ class AllMailingsTable(BaseTable):
     owner = tables.Column(verbose_name=_("Owner"), order_by="owner__email")
     status = _StandingColumn()
     end_at = TimeColumn()
-    total_planned = NumberColumn(verbose_name=_("Planned"))
-    total_accepted = NumberColumn(verbose_name=_("Accepted"))
-    total_refused = NumberColumn(verbose_name=_("Refused"))
-    total_unknown = NumberColumn(verbose_name=_("Unknown"))
+    total_planned = NumberColumn(
+        verbose_name=_("Planned"), short=pgettext_lazy("short heading", "Planned")
+    )
+    total_accepted = NumberColumn(
+        verbose_name=_("Accepted"), short=pgettext_lazy("short heading", "Accepted")
+    )
+    total_refused = NumberColumn(
+        verbose_name=_("Refused"), short=pgettext_lazy("short heading", "Refused")
+    )
+    total_unknown = NumberColumn(
+        verbose_name=_("Unknown"), short=pgettext_lazy("short heading", "Unknown")
+    )
     unsubscribed = NumberColumn(
         verbose_name=pgettext_lazy("how many people", "Unsubscribed"),
+        short=pgettext_lazy("short heading", "Unsubscribed"),
         empty_values=(),
         orderable=False,
     )
@@ -123,6 +132,7 @@ class AllMailingsTable(BaseTable):
             *("total_planned", "total_accepted", "total_refused", "total_unknown"),
             *("unsubscribed", "actions"),
         )
+        attrs = {"class": "table table-hover align-middle mb-2 ledger"}
         empty_text = _("No mailings here.")
 
     # How many have unsubscribed because of a mailing, by its key.
@@ -169,12 +179,24 @@ class OverviewTable(BaseTable):
     owner = tables.Column(verbose_name=_("Owner"), order_by="owner__email")
     status = BadgesColumn()
     run_count = NumberColumn(verbose_name=_("Runs"))
-    sum_planned = NumberColumn(verbose_name=_("Planned"))
-    sum_accepted = NumberColumn(verbose_name=_("Accepted"))
-    sum_refused = NumberColumn(verbose_name=_("Refused"))
-    sum_waiting = NumberColumn(verbose_name=_("Waiting"))
-    sum_unknown = NumberColumn(verbose_name=_("Unknown"))
-    sum_attempts = NumberColumn(verbose_name=_("Attempts"))
+    sum_planned = NumberColumn(
+        verbose_name=_("Planned"), short=pgettext_lazy("short heading", "Planned")
+    )
+    sum_accepted = NumberColumn(
+        verbose_name=_("Accepted"), short=pgettext_lazy("short heading", "Accepted")
+    )
+    sum_refused = NumberColumn(
+        verbose_name=_("Refused"), short=pgettext_lazy("short heading", "Refused")
+    )
+    sum_waiting = NumberColumn(
+        verbose_name=_("Waiting"), short=pgettext_lazy("short heading", "Waiting")
+    )
+    sum_unknown = NumberColumn(
+        verbose_name=_("Unknown"), short=pgettext_lazy("short heading", "Unknown")
+    )
+    sum_attempts = NumberColumn(
+        verbose_name=_("Attempts"), short=pgettext_lazy("short heading", "Attempts")
+    )
     success = NumberColumn(verbose_name=_("Success"))
     last_run = TimeColumn(verbose_name=_("Last run"))
     next_run = TimeColumn(verbose_name=_("Next run"), empty_values=(), orderable=False)

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from django.urls import get_resolver
 from django.utils import timezone, translation
+from django.utils.html import strip_tags
 
+from mailings.tables import AllRunsTable
 from mailsvc.exports import answer
 from mailsvc.tables import BaseTable, BoundedTable
 
@@ -50,7 +52,8 @@ def test_on_a_russian_page_every_heading_is_russian(kind: type[BaseTable]) -> No
         tables.append(_made(kind, as_list=True))
     with translation.override("ru"):
         for table in tables:
-            assert _strange([str(column.header) for column in table.columns]) == []
+            shown = [strip_tags(str(column.header)) for column in table.columns]
+            assert _strange(shown) == []
 
 
 @pytest.mark.django_db
@@ -60,6 +63,16 @@ def test_and_in_a_russian_file(kind: type[BaseTable]) -> None:
         content: Any = answer(_made(kind), "table", "csv")
         head = b"".join(content.streaming_content).decode().splitlines()[0]
     assert _strange([head]) == []
+
+
+@pytest.mark.django_db
+def test_a_short_heading_has_the_whole_one_as_its_title_and_in_files() -> None:
+    with translation.override("ru"):
+        table = _made(AllRunsTable)
+        head, *_rows = table.as_values()
+        shown = str(table.columns["planned"].header)
+    assert shown == '<abbr title="Запланировано">План</abbr>'
+    assert "Запланировано" in head
 
 
 def test_there_are_tables_that_this_is_about() -> None:
