@@ -59,6 +59,10 @@ def of_mailing(mailing: Mailing) -> list[Badge]:
     return badges
 
 
+def deleted() -> Badge:
+    return Badge(_("Deleted"), "trash", "secondary")
+
+
 def of_run(run: Run) -> list[Badge]:
     state = Run.State(run.state)
     if state is Run.State.FINISHED and run.has_errors:

@@ -19,7 +19,11 @@ from django.utils import timezone, translation
 from django.utils.html import strip_tags
 from django.utils.safestring import SafeString
 from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell.cell import TYPE_STRING
 
+# One more whenever files of the same rows look different: nobody keeps an old one.
+_FORM = 2
 _ROWS_AT_ONCE = 2_000
 _BOM = "\ufeff"  # by it spreadsheets know UTF-8
 # What a spreadsheet takes for a formula, after blanks, too (OWASP: CSV Injection).
@@ -39,11 +43,17 @@ class Table(Protocol):
 
 def safe_cell(value: Any) -> Any:
     """
-    The value as a cell that no spreadsheet takes for a formula.
+    The value as a cell of CSV that no spreadsheet takes for a formula.
 
-    Numbers stay numbers and times times. A text that begins like a formula gets an
-    apostrophe in front, also if it is a phone number: +7… becomes '+7….
+    A text that begins like a formula gets an apostrophe in front, also if it is a phone
+    number: +7… becomes '+7….
     """
+    cell = plain_cell(value)
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
+
+
+def plain_cell(value: Any) -> Any:
+    """The value as a cell: numbers stay numbers and times times, all else is text."""
     if isinstance(value, datetime):
         local = timezone.localtime(value) if timezone.is_aware(value) else value
         return local.replace(tzinfo=None, microsecond=0)
@@ -51,9 +61,7 @@ def safe_cell(value: Any) -> Any:
         text = str(value)
         if isinstance(value, SafeString):
             text = unescape(strip_tags(text)).strip()
-        text = "" if text == "—" else text
-        text = f"'{text}" if _FORMULA.match(text) else text
-        return _CONTROL.sub(" ", text)
+        return "" if text == "—" else _CONTROL.sub(" ", text)
     return "" if value is None else value
 
 
@@ -61,14 +69,13 @@ def answer(table: Table, name: str, kind: str) -> HttpResponseBase:
     """All rows of the table as a file; `kind` is one of KINDS."""
     if isinstance(table.data.data, QuerySet):
         table.data.data = _Streamed(table.data.data)
-    rows = _in_context([safe_cell(value) for value in row] for row in table.as_values())
+    rows = _in_context(table.as_values())
     return KINDS[kind](rows, f"{name}-{timezone.localdate():%Y-%m-%d}.{kind}")
 
 
 def answer_rows(rows: Iterable[list[Any]], name: str) -> HttpResponseBase:
     """Rows that are no table, as CSV; each as harmless as a table's."""
-    safe = _in_context([safe_cell(value) for value in row] for row in rows)
-    return _csv(safe, f"{name}-{timezone.localdate():%Y-%m-%d}.csv")
+    return _csv(_in_context(rows), f"{name}-{timezone.localdate():%Y-%m-%d}.csv")
 
 
 def tag(request: HttpRequest, version: object) -> str:
@@ -78,6 +85,7 @@ def tag(request: HttpRequest, version: object) -> str:
     `version` stands for the rows. The address has the filters, the order and the kind.
     """
     words = (
+        _FORM,
         version,
         request.get_full_path(),
         request.user.pk,
@@ -92,6 +100,7 @@ class _Streamed:
 
     def __init__(self, rows: "QuerySet[Any]") -> None:
         self.rows = rows
+        self.model = rows.model  # whose words the headings are
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.rows.iterator(chunk_size=_ROWS_AT_ONCE))
@@ -115,17 +124,31 @@ class _Echo:
         return text
 
 
+def _delimiter() -> str:
+    """What spreadsheets of the reader's language expect: they do not ask the file."""
+    return ";" if (translation.get_language() or "").startswith("ru") else ","
+
+
 def _csv(rows: Iterator[list[Any]], filename: str) -> HttpResponseBase:
-    writer = csv.writer(_Echo())
+    writer = csv.writer(_Echo(), delimiter=_delimiter())
 
     def lines() -> Iterator[str]:
         yield _BOM
         for row in rows:
-            yield writer.writerow(row)
+            yield writer.writerow([safe_cell(value) for value in row])
 
     response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{filename}"'
     return response
+
+
+def _typed(sheet: Any, value: Any) -> Any:
+    """A text in a cell that is typed as one: whatever it says is never evaluated."""
+    if not isinstance(value, str):
+        return value
+    cell = WriteOnlyCell(sheet, value)
+    cell.data_type = TYPE_STRING
+    return cell
 
 
 def _xlsx(rows: Iterator[list[Any]], filename: str) -> HttpResponseBase:
@@ -133,7 +156,7 @@ def _xlsx(rows: Iterator[list[Any]], filename: str) -> HttpResponseBase:
     book = Workbook(write_only=True)
     sheet = book.create_sheet()
     for row in rows:
-        sheet.append(row)
+        sheet.append([_typed(sheet, plain_cell(value)) for value in row])
     file = tempfile.TemporaryFile()  # noqa: SIM115 - the answer closes it
     book.save(file)
     file.seek(0)

@@ -59,7 +59,7 @@ def values(table: Any) -> Iterator[list[Any]]:
     bound = [
         each for each in table.columns.iterall() if not each.column.exclude_from_export
     ]
-    yield [str(each.header) for each in bound]
+    yield [str(each.verbose_name) for each in bound]
     columns: list[_Column] = []
     for row in table.rows:
         columns = columns or [

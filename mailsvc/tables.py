@@ -224,11 +224,23 @@ class TimeColumn(django_tables2.Column):  # type: ignore[misc]
 
 
 class NumberColumn(django_tables2.Column):  # type: ignore[misc]
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    """
+    `short` is a heading no wider than the numbers, for pages; its title is the whole
+    one, which files have.
+    """
+
+    def __init__(self, *args: Any, short: Any = None, **kwargs: Any) -> None:
         kwargs.setdefault(
             "attrs", {"td": {"class": "text-end"}, "th": {"class": "text-end"}}
         )
         super().__init__(*args, **kwargs)
+        self.short = short
+
+    @property
+    def header(self) -> Any:
+        if self.short is None or str(self.short) == str(self.verbose_name):
+            return self.verbose_name
+        return format_html('<abbr title="{}">{}</abbr>', self.verbose_name, self.short)
 
 
 class CheckColumn(django_tables2.Column):  # type: ignore[misc]

@@ -15,8 +15,8 @@ from django.utils.translation import pgettext_lazy
 
 from mailings.filters import MailingFilter
 from mailings.forms.fields import LocalDateTimeField
-from mailings.models import Attempt, Delivery, Mailing
-from mailsvc.filters import BaseFilter, SearchFilter
+from mailings.models import Attempt, Delivery, Mailing, Run
+from mailsvc.filters import BaseFilter, SearchFilter, containing
 from mailsvc.views import Words
 from reports.details import Question
 from reports.overview import Period
@@ -31,6 +31,17 @@ class AllMailingsFilter(MailingFilter):
 
     STOPPED = Q(held_at__isnull=False) | Q(owner__is_active=False)
 
+    # What `deleted` says if it is to have any effect: the page begins without them.
+    WITH_DELETED = ("yes", "all")
+
+    # Whoever complains has an address, a subject or a sentence: no title.
+    q = SearchFilter(
+        *("title", "owner__email", "owner__full_name", "message__subject"),
+        *("message__body", "message__body_html"),
+        label=_("Search: title, owner, words of the message"),
+        method="of_words",
+    )
+
     owner = SearchFilter("owner__email", "owner__full_name", label=_("Owner"))
     stopped = django_filters.ChoiceFilter(
         label=_("Held or owner blocked"),
@@ -38,6 +49,31 @@ class AllMailingsFilter(MailingFilter):
         choices=[("yes", _("yes")), ("no", _("no"))],
         method="of_stopped",
     )
+
+    deleted = django_filters.ChoiceFilter(
+        label=_("Deleted"),
+        empty_label=_("no"),
+        choices=[("yes", _("yes")), ("all", pgettext_lazy("filter", "all"))],
+        method="of_deleted",
+    )
+
+    def of_deleted(
+        self, rows: "QuerySet[Mailing]", name: str, value: str
+    ) -> "QuerySet[Mailing]":
+        return rows.exclude(deleted_at=None) if value == "yes" else rows
+
+    def of_words(
+        self, rows: "QuerySet[Mailing]", name: str, value: str
+    ) -> "QuerySet[Mailing]":
+        """A deleted mailing has no message any more, but what its runs have sent."""
+        text = value.strip()
+        found = containing(rows, text, self.filters["q"].fields)
+        if self.data.get("deleted") not in self.WITH_DELETED:
+            return found
+        runs = Run.objects.exclude(mailing__deleted_at=None)
+        sent = containing(runs, text, ["subject", "body", "body_html"])
+        keys = found.order_by().values("pk"), sent.order_by().values("mailing")
+        return rows.filter(Q(pk__in=keys[0]) | Q(pk__in=keys[1]))
 
     def of_stopped(
         self, rows: "QuerySet[Mailing]", name: str, value: str

@@ -1,7 +1,8 @@
 """The tables of the reports, and the managers'."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import django_tables2 as tables
@@ -10,14 +11,16 @@ from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from mailings import badges
 from mailings.models import Mailing
+from mailings.tables import BadgesColumn
 from mailsvc import moments
 from mailsvc.badges import Badge
 from mailsvc.tables import BaseTable, NumberColumn, TimeColumn
+from reports import ledger
 from reports.people import State, state_of
 from users.models import AuditEntry, User
 
@@ -73,19 +76,53 @@ class _ActionColumn(tables.Column):  # type: ignore[misc]
         )
 
 
+class _StandingColumn(BadgesColumn):
+    """
+    The states of a mailing, whether it was deleted, and whether its owner may use the
+    program.
+    """
+
+    def badges(self, record: Mailing) -> list[Badge]:
+        shown = badges.of_mailing(record)
+        if record.is_deleted:
+            shown = [*shown, badges.deleted()]
+        return shown if record.owner.is_active else [*shown, user_badge(record.owner)]
+
+
+def _page_of(record: Mailing) -> str:
+    """The mailing's own; a deleted one has none but its report."""
+    if record.is_deleted:
+        return reverse("reports:mailing", args=[record.pk])
+    return record.get_absolute_url()
+
+
 class AllMailingsTable(BaseTable):
     """Of everybody; `total_…` are annotations of `ledger.with_totals`."""
 
     label = _("Mailings")
 
-    title = tables.Column(linkify=True)
+    title = tables.Column(linkify=_page_of)
     owner = tables.Column(verbose_name=_("Owner"), order_by="owner__email")
-    status = tables.Column()
+    status = _StandingColumn()
     end_at = TimeColumn()
-    total_planned = NumberColumn(verbose_name=_("Planned"))
-    total_accepted = NumberColumn(verbose_name=_("Accepted"))
-    total_refused = NumberColumn(verbose_name=_("Refused"))
-    total_unknown = NumberColumn(verbose_name=_("Unknown"))
+    total_planned = NumberColumn(
+        verbose_name=_("Planned"), short=pgettext_lazy("short heading", "Planned")
+    )
+    total_accepted = NumberColumn(
+        verbose_name=_("Accepted"), short=pgettext_lazy("short heading", "Accepted")
+    )
+    total_refused = NumberColumn(
+        verbose_name=_("Refused"), short=pgettext_lazy("short heading", "Refused")
+    )
+    total_unknown = NumberColumn(
+        verbose_name=_("Unknown"), short=pgettext_lazy("short heading", "Unknown")
+    )
+    unsubscribed = NumberColumn(
+        verbose_name=pgettext_lazy("how many people", "Unsubscribed"),
+        short=pgettext_lazy("short heading", "Unsubscribed"),
+        empty_values=(),
+        orderable=False,
+    )
     actions = _ActionColumn()
 
     class Meta(BaseTable.Meta):
@@ -93,9 +130,23 @@ class AllMailingsTable(BaseTable):
         fields = (
             *("title", "owner", "status", "periodicity", "end_at"),
             *("total_planned", "total_accepted", "total_refused", "total_unknown"),
-            "actions",
+            *("unsubscribed", "actions"),
         )
+        attrs = {"class": "table table-hover align-middle mb-2 ledger"}
         empty_text = _("No mailings here.")
+
+    # How many have unsubscribed because of a mailing, by its key.
+    counted: Mapping[int, int] = MappingProxyType({})
+
+    def count_unsubscribed(self, mailings: Iterable[Mailing] | None = None) -> None:
+        """Of these rows, or of all: one query. Once the page is chosen."""
+        self.counted = ledger.unsubscribed(mailings)
+
+    def render_unsubscribed(self, record: Mailing) -> int:
+        return self.counted.get(record.pk, 0)
+
+    def value_owner(self, value: User) -> str:
+        return str(value)
 
     def render_owner(self, value: User) -> str:
         if not self.request.user.has_perm("users.view_all_users"):
@@ -103,18 +154,13 @@ class AllMailingsTable(BaseTable):
         url = reverse("reports:manage-user", args=[value.pk])
         return format_html('<a href="{}" title="{}">{}</a>', url, value.email, value)
 
-    def render_status(self, record: Mailing) -> str:
-        shown = badges.of_mailing(record)
-        if not record.owner.is_active:
-            shown = [*shown, user_badge(record.owner)]
-        return format_html_join(" ", "{}", ((badge,) for badge in shown))
-
     def render_actions(self, record: Mailing) -> str:
         return _links(record, self._actions(record))
 
     def _actions(self, record: Mailing) -> list[tuple[str, str, str]]:
         user, found = self.request.user, []
-        if user.has_perm("mailings.hold_mailing") and record.may_be_held_by(user):
+        may_hold = user.has_perm("mailings.hold_mailing") and not record.is_deleted
+        if may_hold and record.may_be_held_by(user):
             if record.is_held:
                 url = reverse("reports:manage-mailing-release", args=[record.pk])
                 found.append((url, "unlock", gettext("Release")))
@@ -131,14 +177,26 @@ class OverviewTable(BaseTable):
 
     title = tables.Column(linkify=("reports:mailing", [tables.A("pk")]))
     owner = tables.Column(verbose_name=_("Owner"), order_by="owner__email")
-    status = tables.Column()
+    status = BadgesColumn()
     run_count = NumberColumn(verbose_name=_("Runs"))
-    sum_planned = NumberColumn(verbose_name=_("Planned"))
-    sum_accepted = NumberColumn(verbose_name=_("Accepted"))
-    sum_refused = NumberColumn(verbose_name=_("Refused"))
-    sum_waiting = NumberColumn(verbose_name=_("Waiting"))
-    sum_unknown = NumberColumn(verbose_name=_("Unknown"))
-    sum_attempts = NumberColumn(verbose_name=_("Attempts"))
+    sum_planned = NumberColumn(
+        verbose_name=_("Planned"), short=pgettext_lazy("short heading", "Planned")
+    )
+    sum_accepted = NumberColumn(
+        verbose_name=_("Accepted"), short=pgettext_lazy("short heading", "Accepted")
+    )
+    sum_refused = NumberColumn(
+        verbose_name=_("Refused"), short=pgettext_lazy("short heading", "Refused")
+    )
+    sum_waiting = NumberColumn(
+        verbose_name=_("Waiting"), short=pgettext_lazy("short heading", "Waiting")
+    )
+    sum_unknown = NumberColumn(
+        verbose_name=_("Unknown"), short=pgettext_lazy("short heading", "Unknown")
+    )
+    sum_attempts = NumberColumn(
+        verbose_name=_("Attempts"), short=pgettext_lazy("short heading", "Attempts")
+    )
     success = NumberColumn(verbose_name=_("Success"))
     last_run = TimeColumn(verbose_name=_("Last run"))
     next_run = TimeColumn(verbose_name=_("Next run"), empty_values=(), orderable=False)
@@ -158,10 +216,6 @@ class OverviewTable(BaseTable):
         super().__init__(data, **kwargs)
         self.now = now
 
-    def render_status(self, record: Mailing) -> str:
-        shown = badges.of_mailing(record)
-        return format_html_join(" ", "{}", ((badge,) for badge in shown))
-
     def render_success(self, value: float) -> str:
         return percent(value)
 
@@ -169,7 +223,10 @@ class OverviewTable(BaseTable):
         return round(value, 1)
 
     def render_next_run(self, record: Mailing) -> str:
-        return TimeColumn().render(record.next_run(self.now))
+        return TimeColumn().render(self.value_next_run(record))
+
+    def value_next_run(self, record: Mailing) -> datetime | None:
+        return record.next_run(self.now)
 
 
 def percent(value: float | None) -> str:
@@ -182,6 +239,10 @@ class UserTable(BaseTable):
     """`…_count` and last_active are annotations of `people.with_activity`."""
 
     email = tables.Column(linkify=("reports:manage-user", [tables.A("pk")]))
+    # In the file alone; on the page they stand below the address and the state.
+    full_name = tables.Column(visible=False)
+    blocked_at = TimeColumn(visible=False)
+    block_reason = tables.Column(visible=False)
     state = tables.Column(
         verbose_name=_("State"), empty_values=(), order_by=("is_active", "blocked_at")
     )
@@ -194,8 +255,8 @@ class UserTable(BaseTable):
     class Meta(BaseTable.Meta):
         model = User
         fields = (
-            *("email", "state", "roles", "mailing_count"),
-            *("unfinished_count", "last_active", "last_login"),
+            *("email", "full_name", "state", "blocked_at", "block_reason", "roles"),
+            *("mailing_count", "unfinished_count", "last_active", "last_login"),
         )
         empty_text = _("No users here.")
 
@@ -208,6 +269,12 @@ class UserTable(BaseTable):
             value,
             record.full_name,
         )
+
+    def value_email(self, value: str) -> str:
+        return value
+
+    def value_state(self, record: User) -> str:
+        return str(user_badge(record))
 
     def render_state(self, record: User) -> str:
         if not record.is_blocked:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models import Aggregate, Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Lower
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -14,6 +14,21 @@ from django.utils.translation import gettext_lazy as _
 from mailings.models.suppression import Suppression, against
 from mailsvc.validators import validate_mailbox, validate_one_line
 from users.permissions import OwnedQuerySet
+
+
+class _OneALine(Aggregate):
+    """Names, which are lines, as one text."""
+
+    function = "STRING_AGG"
+    template = "%(function)s(%(expressions)s, %(newline)s)"
+    output_field = models.TextField()
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+        return self.as_sql(compiler, connection, newline="chr(10)")
+
+    def as_sqlite(self, compiler: Any, connection: Any, **_: Any) -> Any:
+        words = {"function": "GROUP_CONCAT", "newline": "char(10)"}
+        return self.as_sql(compiler, connection, **words)
 
 
 class ClientQuerySet(OwnedQuerySet["Client"]):
@@ -67,6 +82,16 @@ class ClientQuerySet(OwnedQuerySet["Client"]):
             suppressed_by=Subquery(found.values("pk")),
             suppressed_words=Subquery(found.values("words")),
         )
+
+    def with_list_names(self) -> "ClientQuerySet":
+        """
+        Each row with `list_names`, a line each: where all rows are read in one
+        statement, and none is kept.
+        """
+        members: Any = ClientList.clients.through.objects
+        of_client = members.filter(client=OuterRef("pk")).values("client")
+        names = of_client.annotate(names=_OneALine("clientlist__name")).values("names")
+        return self.annotate(list_names=Subquery(names))
 
 
 class Client(models.Model):

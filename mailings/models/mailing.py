@@ -30,6 +30,14 @@ class MailingQuerySet(OwnedQuerySet["Mailing"]):
         """Not deleted. A deleted mailing is kept for the history of its runs."""
         return self.filter(deleted_at=None)
 
+    def reported_to(self, user: User) -> "MailingQuerySet":
+        """
+        Whose reports the user may read. Those of deleted mailings are there for who may
+        see all mailings: nobody gets rid of evidence by deleting it.
+        """
+        rows = self.visible_to(user)
+        return rows if user.has_perm(self.view_all) else rows.existing()
+
     def unfinished(self) -> "MailingQuerySet":
         return self.existing().exclude(status=Mailing.Status.FINISHED)
 

@@ -59,13 +59,14 @@ class ClientTable(SearchedTable):
 
     pick = CheckColumn(name="clients", form="picked-clients")
     full_name = tables.Column(linkify=True)
-    # Not in files, whose rows are read in one statement; `?list=` makes one of a list.
+    # Files have the names alone, read in the same statement as the rows.
     lists = ListsColumn(
         accessor="lists__all",
         verbose_name=_("Lists"),
         orderable=False,
         exclude_from_export=True,
     )
+    list_names = tables.Column(verbose_name=_("Lists"), orderable=False, visible=False)
     suppressed = tables.Column(
         accessor="suppressed_as", verbose_name=_("Mail"), orderable=False
     )
@@ -77,7 +78,7 @@ class ClientTable(SearchedTable):
         model = Client
         fields = (
             *("pick", "full_name", "email", "lists", "suppressed", "comment"),
-            "created_at",
+            *("list_names", "created_at"),
         )
         empty_text = _("No clients here.")
 
@@ -98,6 +99,10 @@ class ClientTable(SearchedTable):
             TimeColumn().render(record.suppressed_since),
             AllowColumn().render(record.suppressed_by, record),
         )
+
+    def value_list_names(self, value: str) -> str:
+        """An annotation of the view's queryset for files: a name on each line."""
+        return ", ".join(sorted(value.split("\n"), key=str.casefold))
 
     def value_suppressed(self, value: str) -> str:
         return str(badges.of_suppression(value))
@@ -129,6 +134,7 @@ class ImportTable(BaseTable):
 class SuppressionTable(BaseTable):
     kind = BadgesColumn()
     since = TimeColumn()
+    owner = tables.Column(verbose_name=_("Owner"))
     allow = AllowColumn(
         accessor="pk",
         orderable=False,

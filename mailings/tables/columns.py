@@ -7,16 +7,20 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext
 
 from mailings import badges
+from mailsvc.badges import Badge
 
 
 class BadgesColumn(tables.Column):  # type: ignore[misc]
-    """The states of the row, as badges."""
+    """The states of the row, as badges; in files, as words."""
+
+    def badges(self, record: Any) -> list[Badge]:
+        return badges.of(record)
 
     def render(self, record: Any) -> str:
-        return format_html_join(" ", "{}", ((badge,) for badge in badges.of(record)))
+        return format_html_join(" ", "{}", ((it,) for it in self.badges(record)))
 
     def value(self, record: Any) -> str:
-        return " ".join(str(badge) for badge in badges.of(record))
+        return ", ".join(str(badge) for badge in self.badges(record))
 
 
 class NameColumn(tables.Column):  # type: ignore[misc]
@@ -38,3 +42,6 @@ class NameColumn(tables.Column):  # type: ignore[misc]
             value,
             words,
         )
+
+    def value(self, value: Any) -> str:
+        return str(value)

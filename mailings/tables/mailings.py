@@ -6,7 +6,7 @@ from typing import Any
 import django_tables2 as tables
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -135,30 +135,32 @@ class MailingTable(BaseTable):
         if record.pk in self.progress:
             context = {"progress": self.progress[record.pk]}
             return render_to_string("mailings/_progress.html", context)
-        return self.value_last_run(record)
-
-    def value_last_run(self, record: Any) -> str:
-        if record.last_planned is None:
-            return "—"
-        return _sent_of(
-            record.last_accepted, record.last_planned, record.last_failed or 0
+        sent, *failed = _last_run(record)
+        return format_html(
+            '<span class="text-nowrap">{}</span>{}',
+            sent,
+            format_html_join(
+                "",
+                ' <span class="text-danger-emphasis text-nowrap">'
+                '<i class="bi bi-exclamation-circle" aria-hidden="true"></i> {}</span>',
+                ((words,) for words in failed),
+            ),
         )
 
+    def value_last_run(self, record: Any) -> str:
+        return ", ".join(_last_run(record))
 
-def _sent_of(accepted: int, planned: int, failed: int) -> str:
-    sent = format_html(
-        '<span class="text-nowrap">{}</span>',
-        gettext("%(accepted)d of %(planned)d")
-        % {"accepted": accepted, "planned": planned},
-    )
-    if not failed:
-        return sent
-    return format_html(
-        '{} <span class="text-danger-emphasis text-nowrap">'
-        '<i class="bi bi-exclamation-circle" aria-hidden="true"></i> {}</span>',
-        sent,
-        gettext("not delivered: %(count)d") % {"count": failed},
-    )
+
+def _last_run(record: Any) -> list[str]:
+    """How many of it were sent, and if there are any, how many failed."""
+    if record.last_planned is None:
+        return ["—"]
+    sent = {"accepted": record.last_accepted, "planned": record.last_planned}
+    found = [gettext("%(accepted)d of %(planned)d") % sent]
+    if record.last_failed:
+        failed = {"count": record.last_failed}
+        found.append(gettext("not delivered: %(count)d") % failed)
+    return found
 
 
 class SkippedTable(BaseTable):

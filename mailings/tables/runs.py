@@ -4,7 +4,9 @@ from datetime import datetime
 from typing import Any
 
 import django_tables2 as tables
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from mailings.models import (
     Attempt,
@@ -21,22 +23,27 @@ from mailsvc.tables import (
 )
 
 
+def _counter(name: str, short: Any) -> NumberColumn:
+    whole = capfirst(Run._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
+    return NumberColumn(verbose_name=whole, short=short)
+
+
 class RunTable(BaseTable):
     """The books of each run, column by column."""
 
     scheduled_for = TimeColumn(linkify=True)
     state = BadgesColumn()
-    planned = NumberColumn()
-    pending = NumberColumn()
-    sending = NumberColumn()
-    deferred = NumberColumn()
-    accepted = NumberColumn()
-    refused = NumberColumn()
-    unknown = NumberColumn()
-    expired = NumberColumn()
-    suppressed = NumberColumn()
-    cancelled = NumberColumn()
-    attempts = NumberColumn()
+    planned = _counter("planned", pgettext_lazy("short heading", "Planned"))
+    pending = _counter("pending", pgettext_lazy("short heading", "Pending"))
+    sending = _counter("sending", pgettext_lazy("short heading", "Sending"))
+    deferred = _counter("deferred", pgettext_lazy("short heading", "Deferred"))
+    accepted = _counter("accepted", pgettext_lazy("short heading", "Accepted"))
+    refused = _counter("refused", pgettext_lazy("short heading", "Refused"))
+    unknown = _counter("unknown", pgettext_lazy("short heading", "Unknown"))
+    expired = _counter("expired", pgettext_lazy("short heading", "Expired"))
+    suppressed = _counter("suppressed", pgettext_lazy("short heading", "Suppressed"))
+    cancelled = _counter("cancelled", pgettext_lazy("short heading", "Cancelled"))
+    attempts = _counter("attempts", pgettext_lazy("short heading", "Attempts"))
 
     class Meta(BaseTable.Meta):
         model = Run

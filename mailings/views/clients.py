@@ -29,8 +29,11 @@ class ClientListPage(AtHand, TablePage):
 
     def get_queryset(self) -> "QuerySet[Any]":
         rows: Any = super().get_queryset()
-        found: QuerySet[Any] = rows.with_evidence()
-        return found if self.is_export else found.prefetch_related("lists")
+        rows = rows.with_evidence()
+        found: QuerySet[Any] = (
+            rows.with_list_names() if self.is_export else rows.prefetch_related("lists")
+        )
+        return found
 
     def get_table_kwargs(self) -> dict[str, Any]:
         return {"is_search": self.filterset.is_active}

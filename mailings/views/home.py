@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import Count, Q
 from django.utils import timezone
 from django.views.generic import TemplateView
 
@@ -10,6 +11,7 @@ from mailings.models import Client, Mailing, Message, Run
 from mailings.outlook import next_start
 from mailings.pace import progress
 from mailings.views.access import AtHand
+from users.models import User
 
 SHOWN = 5
 _LOOKED_AT = 200  # live mailings among which the next ones are found
@@ -25,8 +27,26 @@ class HomePage(AtHand, TemplateView):
             "mailings": Mailing.objects.at_hand(self.user).existing().count(),
         }
         return super().get_context_data(
-            counts=counts, is_new=not all(counts.values()), **self.news(), **kwargs
+            counts=counts,
+            is_new=not all(counts.values()),
+            management=self.management(),
+            **self.news(),
+            **kwargs,
         )
+
+    def management(self) -> dict[str, int]:
+        """What managers come for; each figure leads to its rows. Two queries."""
+        found: dict[str, int] = {}
+        if self.user.has_perm("mailings.view_all_mailings"):
+            is_running = Q(status=Mailing.Status.RUNNING)
+            found |= Mailing.objects.existing().aggregate(
+                running=Count("pk", filter=is_running),
+                held=Count("pk", filter=Q(held_at__isnull=False)),
+            )
+        if found and self.user.has_perm("users.view_all_users"):
+            blocked = User.objects.existing().filter(blocked_at__isnull=False)
+            found["blocked"] = blocked.count()
+        return found
 
     def news(self) -> dict[str, Any]:
         """The runs under way, the last ones, and what comes next."""

@@ -25,8 +25,16 @@ class AllMailingsPage(Permitted, TablePage):
     lead = _("With the figures of all their runs.")
 
     def get_queryset(self) -> "QuerySet[Any]":
-        mailings = Mailing.objects.visible_to(self.user).existing()
+        mailings = Mailing.objects.visible_to(self.user)
+        if self.request.GET.get("deleted") not in AllMailingsFilter.WITH_DELETED:
+            mailings = mailings.existing()
         return ledger.with_totals(mailings.select_related("owner"))
+
+    def get_table(self, **kwargs: Any) -> Any:
+        table = super().get_table(**kwargs)
+        shown = None if self.is_export else table.page.object_list.data
+        table.count_unsubscribed(shown)
+        return table
 
 
 class _HoldingPage:

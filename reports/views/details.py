@@ -50,7 +50,7 @@ class _Details(OnRecord, TablePage):
 class _OfMailing(_Details):
     @cached_property
     def mailing(self) -> Mailing:
-        mailings = Mailing.objects.visible_to(self.user).existing()
+        mailings = Mailing.objects.reported_to(self.user)
         return get_object_or_404(mailings, pk=self.kwargs["pk"])
 
     @property

@@ -45,8 +45,7 @@ class _OfMailing(_Visible):
     model = Mailing
 
     def get_queryset(self) -> "QuerySet[Any]":
-        rows = Mailing.objects.visible_to(self.user).existing()
-        return rows.select_related("owner")
+        return Mailing.objects.reported_to(self.user).select_related("owner")
 
     @property
     def of(self) -> Of:
@@ -289,7 +288,7 @@ _attempts = Statement(
 
 class MailingChart(_OfMailing, _Chart):
     def get_queryset(self) -> "QuerySet[Any]":
-        return Mailing.objects.visible_to(self.user).existing()
+        return Mailing.objects.reported_to(self.user)
 
     def version(self) -> object:
         return _attempts.rows(mailing=self.object.pk)

@@ -108,9 +108,10 @@ class UserDetailPage(_UserPage, DetailPage):
     def mailings(self) -> AllMailingsTable | None:
         if not self.user.has_perm("mailings.view_all_mailings"):
             return None
-        rows = Mailing.objects.owned_by(self.object).existing().select_related("owner")
+        rows = Mailing.objects.owned_by(self.object).select_related("owner")
+        shown = list(ledger.with_totals(rows)[:SHOWN])
         table = AllMailingsTable(
-            list(ledger.with_totals(rows)[:SHOWN]), orderable=False, exclude=["owner"]
+            shown, orderable=False, exclude=["owner", "unsubscribed"]
         )
         table.request = self.request
         return table

@@ -1,18 +1,23 @@
 """Tables as files: what the reader sees, all of it, and harmless."""
 
 import csv
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from io import BytesIO, StringIO
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from django.test import Client
-from django.utils.safestring import mark_safe
+from django.utils import timezone
+from django.utils.safestring import SafeString, mark_safe
 from openpyxl import load_workbook
 
 from mailsvc.exports import safe_cell
 from tests import recipes
+from users import blocking, permissions
 from users.models import AuditEntry, User
+from users.permissions import Level
 
 
 @pytest.mark.parametrize(
@@ -46,10 +51,10 @@ def test_times_stay_times_on_the_readers_clock() -> None:
     assert safe_cell(moment) == datetime(2026, 5, 1, 12, 30, 15)  # noqa: DTZ001
 
 
-def rows_of(answer: Any) -> list[list[str]]:
+def rows_of(answer: Any, delimiter: str = ",") -> list[list[str]]:
     text = b"".join(answer.streaming_content).decode()
     assert text.startswith("\ufeff")
-    return list(csv.reader(StringIO(text[1:])))
+    return list(csv.reader(StringIO(text[1:]), delimiter=delimiter))
 
 
 @pytest.fixture
@@ -68,7 +73,7 @@ def test_a_table_is_had_as_csv(alice_client: Client) -> None:
     assert head[:4] == ["Full name", "E-mail", "Mail", "Comment"]
     assert sorted(row[0] for row in rows) == ["'=cmd()", "Ben"]
     assert "x" * 99 in {row[3] for row in rows}
-    assert len(head) == 5  # no column of buttons
+    assert head[4:] == ["Lists", "Created"]  # no column of buttons
 
 
 @pytest.mark.usefixtures("clients")
@@ -76,9 +81,40 @@ def test_and_as_xlsx_with_texts_that_are_texts(alice_client: Client) -> None:
     answer = alice_client.get("/clients/?export=xlsx")
     sheet = load_workbook(BytesIO(b"".join(answer.streaming_content))).active
     cells = list(sheet.iter_rows(min_row=2))
-    assert sorted(row[0].value for row in cells) == ["'=cmd()", "Ben"]
+    assert sorted(row[0].value for row in cells) == ["=cmd()", "Ben"]
     assert {row[0].data_type for row in cells} == {"s"}
-    assert isinstance(cells[0][4].value, datetime)
+    assert isinstance(cells[0][5].value, datetime)
+
+
+HOSTILE = [*("=1+1", "@SUM(A1)", "#N/A", "+7 495", "-1"), "  =1", "=", "&lt;b>"]
+
+
+def test_in_xlsx_a_text_is_typed_as_one_and_needs_no_mark_before_it(
+    alice: User, alice_client: Client
+) -> None:
+    for number, text in enumerate(HOSTILE):
+        recipes.client(alice, full_name=f"{number}", comment=text)
+    answer = alice_client.get("/clients/?sort=full_name&export=xlsx")
+    content = b"".join(answer.streaming_content)
+    sheet = load_workbook(BytesIO(content)).active
+    cells = [row[3] for row in sheet.iter_rows(min_row=2)]
+    assert [cell.value for cell in cells] == HOSTILE
+    assert {cell.data_type for cell in cells} == {"s"}
+    with ZipFile(BytesIO(content)) as parts:
+        [name] = [name for name in parts.namelist() if "sheet" in name.split("/")[-1]]
+        markup = parts.read(name)
+    kinds = set(re.findall(rb'<c [^>]*?t="(\w+)"', markup))
+    assert (kinds - {b"d", b"n"}, b"<f" in markup) == ({b"inlineStr"}, False)
+
+
+def test_russian_csv_has_the_semicolons_that_russian_spreadsheets_want(
+    alice: User, alice_client: Client
+) -> None:
+    recipes.client(alice, full_name="=1;2", email="a@example.com")
+    type(alice).objects.update(language="ru")
+    head, row = rows_of(alice_client.get("/clients/?export=csv"), delimiter=";")
+    assert head[:2] == ["Полное имя", "Эл. почта"]
+    assert row[:2] == ["'=1;2", "a@example.com"]
 
 
 @pytest.mark.usefixtures("clients")
@@ -96,9 +132,9 @@ def test_as_it_is_filtered_and_sorted_and_more_than_one_page(
 def test_in_the_readers_language_and_zone(alice: User, alice_client: Client) -> None:
     type(alice).objects.update(language="ru", timezone="Asia/Tokyo")
     alice.clients.update(created_at=datetime(2026, 1, 1, 20, 0, tzinfo=UTC))
-    head, row, *_ = rows_of(alice_client.get("/clients/?export=csv"))
+    head, row, *_ = rows_of(alice_client.get("/clients/?export=csv"), delimiter=";")
     assert head[1] == "Эл. почта"
-    assert row[4] == "2026-01-02 05:00:00"
+    assert row[5] == "2026-01-02 05:00:00"
 
 
 @pytest.mark.django_db
@@ -142,6 +178,89 @@ def test_every_list_can_be_had(
     assert "?export=csv" in page
     run_page = admin_client.get(f"{run.get_absolute_url()}?export=csv")
     assert b"No such user" in b"".join(run_page.streaming_content)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", PAGES)
+def test_a_cell_of_a_file_is_made_for_files(
+    alice: User, admin: User, admin_client: Client, path: str
+) -> None:
+    """Each is plain: never what the page shows, with its tags taken out."""
+    for owner in (alice, admin):
+        recipes.client_list(owner).clients.add(recipes.client(owner))
+        recipes.run(recipes.mailing(owner), accepted=1, refused=1)
+    shared = recipes.mailing(alice)
+    permissions.share(shared, to=admin, level=Level.VIEW, by=alice)
+    head, *rows = admin_client.get(path).context["table"].as_values()
+    of_pages = [
+        (name, cell)
+        for row in rows
+        for name, cell in zip(head, row, strict=True)
+        if isinstance(cell, SafeString)
+    ]
+    assert (bool(rows), of_pages) == (True, [])
+
+
+@pytest.mark.django_db
+def test_users_have_their_address_their_name_and_why_they_are_blocked_apart(
+    alice: User, admin: User, admin_client: Client
+) -> None:
+    blocking.block(alice, by=admin, reason="Spam")
+    answer = admin_client.get("/manage/users/?q=alice&export=csv")
+    shown = [
+        (row["E-mail"], row["Full name"], row["State"], row["Reason of the block"])
+        for row in _named(rows_of(answer))
+    ]
+    assert shown == [("alice@example.com", "Alice", "Blocked", "Spam")]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/mailings/", "/reports/", "/manage/"])
+def test_several_states_of_a_mailing_are_words_with_commas(
+    admin: User, admin_client: Client, path: str
+) -> None:
+    now = timezone.now()
+    recipes.mailing(admin, held_at=now, hold_reason="Spam", paused_at=now)
+    [row] = _named(rows_of(admin_client.get(f"{path}?export=csv")))
+    assert row["Status"] == "Created, Held, Paused"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/reports/", "/mailings/"])
+def test_the_next_run_is_a_moment_in_a_file(
+    alice: User, alice_client: Client, path: str
+) -> None:
+    person = recipes.client(alice)
+    start = timezone.now().replace(microsecond=0) + timedelta(days=3)
+    values = {"start_at": start, "end_at": start + timedelta(days=1)}
+    recipes.mailing(alice, clients=[person], **values)
+    answer = alice_client.get(f"{path}?export=xlsx")
+    sheet = load_workbook(BytesIO(b"".join(answer.streaming_content))).active
+    head, row = sheet.iter_rows(values_only=True)
+    next_run = dict(zip(head, row, strict=True))["Next run"]
+    assert next_run == timezone.localtime(start, alice.timezone).replace(tzinfo=None)
+
+
+@pytest.mark.django_db
+def test_clients_have_the_names_of_their_lists(
+    alice: User, alice_client: Client, django_assert_num_queries: Any
+) -> None:
+    ann, ben, joe = (
+        recipes.client(alice, full_name=it) for it in ("Ann", "Ben", "Joe")
+    )
+    recipes.client_list(alice, ann, ben, name="ёлка, 2026")
+    recipes.client_list(alice, ann, name="=Press")
+    answer = alice_client.get("/clients/?export=csv")
+    with django_assert_num_queries(1):
+        rows = rows_of(answer)
+    lists = {row["Full name"]: row["Lists"] for row in _named(rows)}
+    assert lists == {"Ann": "'=Press, ёлка, 2026", "Ben": "ёлка, 2026", "Joe": ""}
+    assert joe.lists.count() == 0
+
+
+def _named(rows: list[list[str]]) -> list[dict[str, str]]:
+    head, *others = rows
+    return [dict(zip(head, row, strict=True)) for row in others]
 
 
 @pytest.mark.django_db

@@ -7,6 +7,7 @@ from django.utils import timezone
 from mailings.models import Canary
 from tests import recipes
 from tests.mailings.views.conftest import Things
+from users import blocking
 from users.models import User
 
 HOME = "/"
@@ -33,6 +34,28 @@ def test_whoever_has_mailings_sees_what_goes_on(
     assert [each.run for each in context["open_runs"]] == [under_way]
     assert list(context["last_runs"]) == [things.run]
     assert context["coming"] == [(begin, coming)]
+
+
+def test_a_manager_sees_first_what_is_to_be_managed(
+    manager: User, manager_client: Browser, alice: User, bob: User
+) -> None:
+    recipes.mailing(alice, status="running")
+    recipes.mailing(alice, held_at=timezone.now(), hold_reason="Spam")
+    blocking.block(bob, by=manager, reason="Spam")
+    answer = manager_client.get(HOME)
+    assert answer.context["management"] == {"running": 1, "held": 1, "blocked": 1}
+    page = answer.content.decode()
+    first_step = page.index(reverse("mailings:client-create"))
+    for link in ("?status=running", "?status=held", "users/?state=blocked"):
+        assert page.index(f"/manage/{link}") < first_step
+
+
+def test_who_manages_nothing_sees_nothing_of_it(
+    alice_client: Browser, things: Things
+) -> None:
+    answer = alice_client.get(HOME)
+    assert not answer.context["management"]
+    assert "/manage/" not in answer.content.decode()
 
 
 def test_others_mailings_are_not_shown(charlie_client: Browser, things: Things) -> None:

@@ -245,6 +245,18 @@ def test_rejected_rows_come_back_as_they_were_without_formulas(
         act(alice_client, "start", job)
 
 
+def test_in_russian_with_semicolons_and_such_a_file_can_be_uploaded_again(
+    alice: User, alice_client: Browser
+) -> None:
+    type(alice).objects.update(language="ru")
+    job = uploaded(alice_client, "email,name\nbad,Б\na@example.com,A\n")
+    answer = alice_client.get(f"{job.get_absolute_url()}rejected/?export=csv")
+    text = b"".join(answer.streaming_content).decode("utf-8-sig")
+    assert text.splitlines()[1].startswith("bad;Б;2;")
+    again = uploaded(alice_client, text.replace("bad", "b@example.com"))
+    assert figures(again) == (1, 0, 0, 0)
+
+
 def test_a_large_file_is_the_workers(
     alice: User, alice_client: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,6 +51,91 @@ def test_all_mailings_are_there_with_the_figures_of_all_their_runs(
     assert figures == [[0, 0, 0, 0], [7, 5, 1, 1]]
 
 
+@pytest.mark.parametrize(
+    "words", ["ALICE@exam", "alice", "greet", "cheap", "watches", "evil.example.com"]
+)
+def test_what_somebody_complains_about_is_found_by_the_owner_and_the_message(
+    manager_client: Client, alice: User, bob: User, words: str
+) -> None:
+    message = recipes.message(
+        alice,
+        subject="Cheap things",
+        body="Buy watches now",
+        body_html='<a href="https://evil.example.com/">here</a>',
+    )
+    recipes.mailing(alice, title="Greetings", message=message)
+    recipes.mailing(bob, title="Bob's")
+    assert titles(manager_client, f"?q={words}") == ["Greetings"]
+
+
+@pytest.fixture
+def deleted(alice: User, mailing: Mailing) -> Mailing:
+    """A mailing that went out; then its owner has got rid of it."""
+    gone = recipes.mailing(alice, title="Gone")
+    recipes.run(gone, values={"body": "Buy cheap watches"}, accepted=2)
+    lifecycle.delete(gone, by=alice)
+    gone.refresh_from_db()
+    return gone
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", ["Greetings"]),
+        ("?deleted=yes", ["Gone"]),
+        ("?deleted=all&sort=title", ["Gone", "Greetings"]),
+        ("?deleted=maybe", []),
+        ("?q=WATCHES", []),
+        ("?q=WATCHES&deleted=all", ["Gone"]),
+        ("?q=alice&deleted=yes&sort=-total_accepted", ["Gone"]),
+    ],
+)
+@pytest.mark.usefixtures("deleted")
+def test_deleted_mailings_are_there_for_who_asks(
+    manager_client: Client, query: str, found: list[str]
+) -> None:
+    assert titles(manager_client, query) == found
+
+
+def test_a_deleted_mailing_leads_to_its_report_which_managers_read(
+    manager_client: Client, alice_client: Client, deleted: Mailing
+) -> None:
+    report = reverse("reports:mailing", args=[deleted.pk])
+    for path in (f"{DASHBOARD}?deleted=yes", f"/manage/users/{deleted.owner.pk}/"):
+        page = manager_client.get(path).content.decode()
+        assert f'href="{report}"' in page
+        assert "Deleted" in page
+        assert f'href="{deleted.get_absolute_url()}"' not in page
+        assert address("hold", deleted) not in page
+    names = ["mailing", "mailing-chart", "mailing-attempts", "mailing-recipients"]
+    for name in names:
+        url = reverse(f"reports:{name}", args=[deleted.pk])
+        answers = [it.get(url) for it in (manager_client, alice_client)]
+        assert [answer.status_code for answer in answers] == [200, 404]
+        assert f'href="{deleted.get_absolute_url()}"' not in answers[0].content.decode()
+
+
+def test_how_many_unsubscribed_because_of_a_mailing_is_told(
+    manager_client: Client, mailing: Mailing, bob: User
+) -> None:
+    recipes.mailing(bob, title="Bob's")
+    run = recipes.run(mailing, accepted=3)
+    for delivery in run.deliveries.all()[:2]:
+        recipes.suppression(mailing.owner, kind="unsubscribed", delivery=delivery)
+    recipes.suppression(mailing.owner, delivery=run.deliveries.last())
+    for page in (DASHBOARD, f"{DASHBOARD}?sort=-title"):
+        rows = manager_client.get(page).context["table"].rows
+        shown = {it.record.title: it.get_cell("unsubscribed") for it in rows}
+        assert shown == {"Greetings": 2, "Bob's": 0}
+    answer = manager_client.get(f"{DASHBOARD}?export=csv")
+    text = b"".join(answer.streaming_content).decode()
+    assert [line.split(",")[-1] for line in text.splitlines()] == [
+        "Unsubscribed",
+        "0",
+        "2",
+    ]
+
+
 @pytest.mark.parametrize("rows", [1, 3])
 def test_the_page_costs_the_same_with_one_row_and_with_three(
     manager_client: Client,
@@ -63,7 +148,7 @@ def test_the_page_costs_the_same_with_one_row_and_with_three(
         recipes.run(mailing, accepted=1)
         if number:
             lifecycle.hold(mailing, by=owner, reason="Spam")
-    with django_assert_num_queries(FRAME + 2):
+    with django_assert_num_queries(FRAME + 3):
         assert manager_client.get(DASHBOARD).status_code == 200
 
 
