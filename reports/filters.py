@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import django_filters
 from django import forms
@@ -91,8 +91,22 @@ def _day(name: str, label: Words) -> django_filters.DateFilter:
     )
 
 
+class PeriodForm(forms.Form):
+    """`since` and `until`, whatever kind of moment they are."""
+
+    def clean(self) -> dict[str, Any] | None:
+        values = super().clean() or self.cleaned_data
+        since, until = values.get("since"), values.get("until")
+        if since and until and until < since:
+            self.add_error("until", _("The end is before the start."))
+        return values
+
+
 class OverviewFilter(MailingFilter):
     """Adds the figures of the period that is asked for."""
+
+    class Meta:
+        form = PeriodForm
 
     since = _day("since", pgettext_lazy("period", "From"))
     until = _day("until", pgettext_lazy("period", "To"))
@@ -159,6 +173,9 @@ class MomentFilter(django_filters.Filter):  # type: ignore[misc]
 
 
 class AttemptFilter(BaseFilter):
+    class Meta:
+        form = PeriodForm
+
     outcome = django_filters.ChoiceFilter(
         label=_("Outcome"), empty_label=_("any"), choices=Attempt.Outcome.choices
     )
@@ -235,6 +252,9 @@ class UserFilter(BaseFilter):
 
 class AuditFilter(BaseFilter):
     """`object_type` and `object_id` come from the page of an object: its history."""
+
+    class Meta:
+        form = PeriodForm
 
     who = SearchFilter("actor_email", label=_("Who"))
     action = django_filters.ChoiceFilter(

@@ -21,6 +21,10 @@ class Reason:
 
 _ADDRESS = _("Remove or correct the address.")
 _LATER = _("Nothing: it is tried again by itself while there is time.")
+_OVER = _(
+    "The time of the run is over, and nothing is tried by itself any more: have it "
+    "sent in another run, or give the next ones more time."
+)
 _SENDER = _("Ask who runs your mail server: the sender is not trusted there.")
 _CONTENT = _("Look at the message: links, attachments and wording may look like spam.")
 
@@ -143,3 +147,13 @@ def of_reply(outcome: str, phase: str, code: int, enhanced_code: str) -> Reason:
 def _retried(reason: Reason) -> Reason:
     """A 4yz is tried again, whatever one might do about it."""
     return reason if reason.advice == _LATER else Reason(reason.words, _LATER)
+
+
+def afterwards(reason: Reason) -> Reason:
+    """The same of a run that is over: nothing of it is tried again by itself."""
+    return Reason(reason.words, _OVER) if reason.advice == _LATER else reason
+
+
+def of_end(state: str, label: Words) -> Reason:
+    """Of deliveries that ended for a reason that no server gave."""
+    return Reason(label, _OVER if state == "expired" else "")

@@ -23,7 +23,7 @@ from mailings.tables import RunTable
 from mailsvc import cache
 from mailsvc.statements import Parameter, Statement
 from mailsvc.views import DetailPage
-from reports import statistics
+from reports import reasons, statistics
 from reports.ledger import COUNTERS
 from reports.statistics import Of
 from users.models import User
@@ -110,6 +110,8 @@ class _Report(DetailPage):
     def _figures(self) -> dict[str, Any]:
         books = self.books()
         replies, span = statistics.replies(self.of)
+        is_over = self.version() is not None
+        told = reasons.afterwards if is_over else lambda reason: reason
         addresses = {
             name: reverse(address, args=[self.object.pk])
             for name, address in self.addresses.items()
@@ -120,11 +122,19 @@ class _Report(DetailPage):
                 (name, badges.of_delivery_state(name), books[name]) for name in STATES
             ],
             "replies": [
-                (badges.of_delivery_state(row.outcome).__html__(), row)
+                (
+                    badges.of_delivery_state(row.outcome).__html__(),
+                    row,
+                    told(row.reason),
+                )
                 for row in replies
             ],
             "ends": [
-                (badges.of_delivery_state(row.state).__html__(), row)
+                (
+                    badges.of_delivery_state(row.state).__html__(),
+                    row,
+                    reasons.of_end(row.state, row.reason.label),
+                )
                 for row in statistics.ends(self.of)
             ],
             "span": span,

@@ -299,3 +299,27 @@ def test_a_report_costs_the_same_however_many_runs(
     address = reverse(f"reports:{name}", args=[mailing.pk])
     with django_assert_max_num_queries(10):
         alice_client.get(address)
+
+
+def test_a_period_that_ends_before_it_begins_is_an_error_at_its_field(
+    alice_client: Client, news: Mailing
+) -> None:
+    answer = alice_client.get(OVERVIEW, {"since": "2026-11-30", "until": "2026-11-01"})
+    assert answer.context["filter"].form.errors == {
+        "until": ["The end is before the start."]
+    }
+    assert "The end is before the start." in answer.content.decode()
+
+
+def test_what_is_over_is_not_said_to_be_tried_again(
+    alice: User, alice_client: Client
+) -> None:
+    words = "it is tried again by itself while there is time"
+    for states, is_over in (({"deferred": 1}, False), ({"expired": 1}, True)):
+        run = recipes.run(recipes.mailing(alice), **states)
+        if is_over:
+            recipes.attempt(run.deliveries.get(), outcome="deferred")
+            delivery.rebuild_statistics([run.pk])
+        page = alice_client.get(reverse("reports:run", args=[run.pk])).content.decode()
+        assert (words in page) is not is_over
+        assert ("The time of the run is over" in page) is is_over
