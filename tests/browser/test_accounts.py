@@ -99,7 +99,7 @@ def test_from_signing_up_to_a_mailing_that_a_colleague_sees(
     _sign_in(page, site, NEW_ADDRESS, NEW_PASSWORD)
     expect(page.get_by_role("heading", name="Welcome")).to_be_visible()
 
-    page.get_by_role("link", name="Add clients").click()
+    page.get_by_role("link", name="New client").click()
     page.get_by_label("E-mail").fill("peter@example.com")
     page.get_by_label("Full name").fill("Peter")
     page.get_by_role("button", name="Save").click()

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 def test_from_nothing_to_a_mailing(signed_in: Page) -> None:
     page = signed_in
-    page.get_by_role("link", name="Add clients").click()
+    page.get_by_role("link", name="New client").click()
     page.get_by_label("E-mail").fill("peter@example.com")
     page.get_by_label("Full name").fill("Пётр")
     page.get_by_role("button", name="Save").click()

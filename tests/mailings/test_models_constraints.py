@@ -154,6 +154,10 @@ VIOLATIONS: dict[str, list[Violation]] = {
         lambda alice: change(a_run(alice), planned=1),
         lambda alice: twin(a_run(alice), scheduled_for=timezone.now(), unknown=1),
     ],
+    "run_waits_for_a_reason": [
+        lambda alice: change(a_run(alice), waits_because="Disk full"),
+        lambda alice: change(a_run(alice), waits_until=timezone.now()),
+    ],
     "run_finishes_when_nothing_is_open": [
         lambda alice: change(a_run(alice, pending=1), state="finished"),
         lambda alice: change(a_run(alice, sending=1), state="finished"),

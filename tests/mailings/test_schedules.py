@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 START = datetime(2026, 1, 31, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
-QUERIES_OF_AN_IDLE_SWEEP = 20
+QUERIES_OF_AN_IDLE_SWEEP = 21
 MakeMailing = Callable[..., Mailing]
 
 

@@ -113,7 +113,7 @@ def test_russian_csv_has_the_semicolons_that_russian_spreadsheets_want(
     recipes.client(alice, full_name="=1;2", email="a@example.com")
     type(alice).objects.update(language="ru")
     head, row = rows_of(alice_client.get("/clients/?export=csv"), delimiter=";")
-    assert head[:2] == ["Полное имя", "Эл. почта"]
+    assert head[:2] == ["Полное имя", "Адрес эл. почты"]
     assert row[:2] == ["'=1;2", "a@example.com"]
 
 
@@ -133,7 +133,7 @@ def test_in_the_readers_language_and_zone(alice: User, alice_client: Client) -> 
     type(alice).objects.update(language="ru", timezone="Asia/Tokyo")
     alice.clients.update(created_at=datetime(2026, 1, 1, 20, 0, tzinfo=UTC))
     head, row, *_ = rows_of(alice_client.get("/clients/?export=csv"), delimiter=";")
-    assert head[1] == "Эл. почта"
+    assert head[1] == "Адрес эл. почты"
     assert row[5] == "2026-01-02 05:00:00"
 
 
