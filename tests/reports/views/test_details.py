@@ -251,11 +251,11 @@ def test_a_reason_leads_to_its_attempts_and_a_state_to_its_recipients(
     for report in reports:
         answer = alice_client.get(report)
         context, text = answer.context, answer.content.decode()
-        for _badge, row in context["replies"]:
+        for _badge, row, _reason in context["replies"]:
             address = f"{context['attempts_url']}?{row.query}"
             assert address.replace("&", "&amp;") in text
             assert len(shown(alice_client, address)) == row.attempts
-        for _badge, row in context["ends"]:
+        for _badge, row, _reason in context["ends"]:
             address = f"{context['recipients_url']}?{row.query}"
             assert f"{address.replace('&', '&amp;')}#deliveries" in text
             assert len(shown(alice_client, address)) == row.deliveries
@@ -273,7 +273,7 @@ def test_one_reply_is_one_reason_wherever_it_came(
     Attempt.objects.filter(pk=one.pk).update(phase="dot")
     delivery.rebuild_statistics([run.pk])
     context = alice_client.get(reverse("reports:run", args=[run.pk])).context
-    refused = [row for _badge, row in context["replies"] if row.outcome == "refused"]
+    refused = [row for _badge, row, _reason in context["replies"] if row.outcome == "refused"]
     assert [(row.code, row.enhanced_code, row.attempts) for row in refused] == [
         (550, "5.1.1", 2)
     ]

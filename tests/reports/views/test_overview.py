@@ -184,7 +184,7 @@ def test_the_report_shows_books_reasons_and_days(
 ) -> None:
     answer = alice_client.get(reverse("reports:mailing", args=[news.pk]))
     assert answer.context["books"]["planned"] == 9
-    replies = {row.code: row.attempts for _, row in answer.context["replies"]}
+    replies = {row.code: row.attempts for _, row, _ in answer.context["replies"]}
     assert replies == {550: 1, 451: 1, 0: 1}
     page = answer.content.decode()
     assert "The mailbox does not exist." in page or "refuses this recipient" in page
