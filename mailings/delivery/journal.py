@@ -82,7 +82,11 @@ class Journal:
             return
         lines = b"".join(self._unwritten)
         self._unwritten.clear()
-        written = os.write(self._file, lines)
+        try:
+            written = os.write(self._file, lines)
+        except OSError:  # what others had put down is not there either
+            self._is_broken = True
+            raise
         if written != len(lines):  # the disk is full in the middle of a line
             self._is_broken = True
             raise OSError(f"Only {written} of {len(lines)} bytes were written.")

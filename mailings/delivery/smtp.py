@@ -169,7 +169,8 @@ class Connection:
         """
         wire = self._wire
         surplus = wire.buffer and self._ahead is None
-        return not (self._broken or wire.lost or surplus)
+        lost = wire.lost or wire.transport.is_closing()
+        return not (self._broken or lost or surplus)
 
     @property
     def flights(self) -> int:
@@ -237,7 +238,11 @@ class Connection:
     async def _group(self, letter: Letter) -> Exchange | None:
         """The same in one flight, which may have left already."""
         if self._ahead is None:
-            self._wire.say(group(letter.sender, letter.recipient))
+            try:
+                self._wire.say(group(letter.sender, letter.recipient))
+            except TROUBLES as error:
+                self._broken = True
+                return Exchange(Phase.MAIL, trouble=in_words(error, self._server))
         self._ahead = None
         found = await answers(
             self._wire.heard,

@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+from django.db.models.functions import Lower
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.views.generic import TemplateView
@@ -25,8 +26,8 @@ class StoryPage(TemplateView):
 
     def recipient(self) -> tuple[str, Client | None]:
         email = self.request.GET.get("email", "").replace("\0", "").strip()[:254]
-        clients = Client.objects.visible_to(self.user)
-        return email, clients.filter(email__iexact=email).first()
+        clients = Client.objects.visible_to(self.user).annotate(address=Lower("email"))
+        return email, clients.filter(address=email.lower()).first()
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         email, client = self.recipient()

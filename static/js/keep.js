@@ -3,12 +3,15 @@
 (() => {
   const KEY = "kept-form";
   const LEFT_OUT = ["file", "password", "hidden", "submit", "button"];
+  const VERSION = "version"; // of what is edited: an old one finds out what others saved
   const form = document.querySelector("form[data-keep]");
   const user = document.body.dataset.user;
 
-  const fields = () => [...form.elements].filter((field) => field.name && !LEFT_OUT.includes(field.type));
+  const fields = () =>
+    [...form.elements].filter(({ name, type }) => name && (name === VERSION || !LEFT_OUT.includes(type)));
+  const isTick = ({ type }) => ["checkbox", "radio"].includes(type);
   const value = (field) => {
-    if (["checkbox", "radio"].includes(field.type)) return field.checked;
+    if (isTick(field)) return field.checked;
     if (field.multiple) return [...field.selectedOptions].map((option) => option.value);
     return field.value;
   };
@@ -19,19 +22,23 @@
   };
   const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
-  // By name and place among those of that name: an editor may have added some of its own.
+  // Ticks by what they stand for: which of them are on the page, a search decides. Others
+  // by their place among those of the name: an editor may have added some of its own.
   const named = () => {
     const count = {};
     return fields().map((field) => {
       count[field.name] = (count[field.name] ?? -1) + 1;
-      return [`${field.name} ${count[field.name]}`, field];
+      return [`${field.name} ${isTick(field) ? `= ${field.value}` : count[field.name]}`, field];
     });
   };
 
   const putBack = (values) => {
-    const lost = named().filter(([name, field]) => name in values && !same(value(field), values[name]));
+    const here = new Map(named());
+    const lost = [...here].filter(([name, field]) => name in values && !same(value(field), values[name]));
     for (const [name, field] of lost) fill(field, values[name]);
-    form.querySelector("[data-kept]").hidden = !lost.length;
+    const isPart = Object.entries(values).some(([name, was]) => was === true && !here.has(name));
+    form.querySelector("[data-kept]").hidden = !lost.some(([, { name }]) => name !== VERSION) && !isPart;
+    form.querySelector("[data-kept-part]").hidden = !isPart;
   };
 
   let kept = null;
@@ -44,7 +51,9 @@
   // The page for signing in leaves it where it is, and so does one that says no.
   if (kept && user && responseStatus < 400) {
     sessionStorage.removeItem(KEY);
-    if (form && kept.user === user && kept.path === location.pathname) putBack(kept.values);
+    // A page that answers what was sent has it all, and perhaps a newer version.
+    const isAnswer = form?.dataset.keep === "answered";
+    if (form && !isAnswer && kept.user === user && kept.path === location.pathname) putBack(kept.values);
   }
   if (form) {
     form.addEventListener("submit", () => {

@@ -130,11 +130,7 @@ def test_what_was_written_outlives_a_lost_session(
     page.get_by_label("Subject").fill("News of a long night")
     page.get_by_role("textbox", name="HTML version").click()
     page.keyboard.type("Dear all")
-    Session.objects.all().delete()
-    page.get_by_role("button", name="Save").click()
-    page.get_by_label("Email").fill(alice.email)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    lose_session_at(page, "Save", alice)
     put_back = page.get_by_text("What you had written before")
     expect(put_back).to_be_visible()
     expect(page.get_by_label("Subject")).to_have_value("News of a long night")
@@ -145,3 +141,40 @@ def test_what_was_written_outlives_a_lost_session(
     expect(put_back).to_be_hidden()
     message = Message.objects.get()
     assert (message.subject, message.body) == ("News of a long night", "Dear all")
+
+
+def test_ticks_come_back_to_those_that_had_them_and_others_saves_are_seen(
+    signed_in: Page, live_server: LiveServer, alice: User
+) -> None:
+    page = signed_in
+    recipes.message(alice, subject="News")
+    recipes.client(alice, full_name="Aaron")
+    zoe = recipes.client(alice, full_name="Zoe")
+    page.goto(f"{live_server.url}/mailings/new/")
+    page.get_by_label("Zoe").check()
+    lose_session_at(page, "Check", alice)
+    expect(page.get_by_text("What you had written before")).to_be_visible()
+    expect(page.get_by_label("Zoe")).to_be_checked()
+    expect(page.get_by_label("Aaron")).not_to_be_checked()
+
+    page.goto(f"{live_server.url}/clients/{zoe.pk}/edit/")
+    page.get_by_label("Full name").fill("Zoe Z.")
+    type(zoe).objects.filter(pk=zoe.pk).update(comment="By a colleague")
+    lose_session_at(page, "Save", alice)
+    expect(page.get_by_label("Full name")).to_have_value("Zoe Z.")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("changed")).to_be_visible()
+    zoe.refresh_from_db()
+    assert (zoe.full_name, zoe.comment) == ("Zoe", "By a colleague")
+    page.get_by_role("button", name="Save").click()  # knowing it
+    page.wait_for_url("**/clients/*/")
+    zoe.refresh_from_db()
+    assert zoe.full_name == "Zoe Z."
+
+
+def lose_session_at(page: Page, button: str, user: User) -> None:
+    Session.objects.all().delete()
+    page.get_by_role("button", name=button).click()
+    page.get_by_label("Email").fill(user.email)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()

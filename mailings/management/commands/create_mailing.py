@@ -92,13 +92,15 @@ class Command(ServiceCommand):
 
 def _beginning(mailing: Mailing) -> str:
     """When it starts, and what comes then."""
-    now = timezone.now()
+    now, first = timezone.now(), mailing.next_occurrence(None)
+    if first is None:
+        return "With these times it never runs."
     words = (
         "It starts at once, if a worker is running"
-        if mailing.is_window_open(now)
-        else f"It starts at {clock.shown(mailing.start_at, mailing)}"
+        if first <= now
+        else f"It starts at {clock.shown(first, mailing)}"
     )
-    following = mailing.next_occurrence(max(now, mailing.start_at))
+    following = mailing.next_occurrence(max(now, first))
     if following is not None:
         words += (
             f", and is sent again {mailing.periodicity}, "

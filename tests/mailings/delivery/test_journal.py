@@ -1,3 +1,4 @@
+import errno
 import os
 import stat
 from datetime import UTC, datetime
@@ -103,6 +104,28 @@ def test_nothing_more_is_said_after_half_a_line(
     monkeypatch.undo()
     with pytest.raises(OSError, match=r"^The journal can't be written to\.$"):
         own.handing_over(2)
+    own.close(forget=True)
+
+
+def test_an_outcome_that_could_not_be_written_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else later lines would hide that one outcome is missing."""
+    own = Journal.create(tmp_path)
+    own.handing_over(1)
+    own.received(result(1))
+    write = os.write
+
+    def full(file: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        own.handing_over(2)
+    monkeypatch.setattr(os, "write", write)
+    with pytest.raises(OSError, match=r"^The journal can't be written to\.$"):
+        own.handing_over(3)
+    assert journal.read(own.path).in_doubt == {1}
     own.close(forget=True)
 
 

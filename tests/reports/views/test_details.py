@@ -273,7 +273,9 @@ def test_one_reply_is_one_reason_wherever_it_came(
     Attempt.objects.filter(pk=one.pk).update(phase="dot")
     delivery.rebuild_statistics([run.pk])
     context = alice_client.get(reverse("reports:run", args=[run.pk])).context
-    refused = [row for _badge, row, _reason in context["replies"] if row.outcome == "refused"]
+    refused = [
+        row for _badge, row, _reason in context["replies"] if row.outcome == "refused"
+    ]
     assert [(row.code, row.enhanced_code, row.attempts) for row in refused] == [
         (550, "5.1.1", 2)
     ]
