@@ -117,7 +117,9 @@ class Client(models.Model):
         indexes = [
             models.Index(
                 fields=["owner", "full_name", "id"], name="client_of_owner_by_name"
-            )
+            ),
+            # A manager looks for an address among everybody's.
+            models.Index(Lower("email"), name="client_by_address"),
         ]
         permissions = [("view_all_clients", "Can see the clients of all users")]
         constraints = [
