@@ -12,12 +12,14 @@ The engine: models and SMTP. It knows no request, no form and no Django-Q2.
     clock     the clock of leases
     courier   several connections at work, in a thread of their own
     threads   what comes after a thread
+    loop      how an event loop waits: not before all is done
     tray      the letters between that thread and the pump's
     throttle  how many letters of one domain are under way at once
     rates     how many letters may leave in how long
     wire      the bytes of one connection, and the replies in them
     pipelining  envelopes in one flight; knows commands and replies, no socket
     smtp      one connection's conversation; says what happened, decides nothing
+    troubles  what goes wrong on the way, in words
     replies   what a reply means: the table, pure
     grounds   which refusals are grounds to write to an address no more, pure
     suppress  such addresses, and what waits for them
