@@ -96,11 +96,7 @@ def squashed(monkeypatch: pytest.MonkeyPatch) -> str:
     """A migration that stands for the last two of mailings."""
     name = "0002_squashed"
     module = ModuleType(f"mailings.migrations.{name}")
-    replaces = [
-        ("mailings", "0019_run_waits"),
-        ("mailings", "0020_client_of_owner_by_name"),
-    ]
-    module.Migration = type("Migration", (Migration,), {"replaces": replaces})  # type: ignore[attr-defined]
+    module.Migration = type("Migration", (Migration,), {"replaces": _LAST_TWO})  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setattr(schema, "_KNOWN", schema._KNOWN | {("mailings", name)})
     return name
