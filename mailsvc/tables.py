@@ -159,7 +159,25 @@ class LateTable(BaseTable):
         super().__init__(data, **kwargs)
 
 
-class BoundedTable(BaseTable):
+class _Large:
+    """May have more rows than can be sorted by any of its columns."""
+
+    SORTED: ClassVar[tuple[str, ...]] = ()
+    columns: Any
+    data: Any
+
+    @property
+    def is_cut(self) -> bool:
+        return bool(self.data.is_cut)
+
+    def sort_by_indices(self) -> None:
+        """Only by the columns that have one."""
+        for bound in self.columns.iterall():
+            if bound.name not in self.SORTED:
+                bound.column.orderable = False
+
+
+class BoundedTable(_Large, BaseTable):
     """
     Of rows that may be a million: it counts and shows the first `MOST` of them, and if
     there are more it is sorted only by columns that have an index, `SORTED`. Files
@@ -167,29 +185,20 @@ class BoundedTable(BaseTable):
     """
 
     MOST = 10_000
-    SORTED: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, data: "QuerySet[Any]", **kwargs: Any) -> None:
         super().__init__(_FirstRows(data), **kwargs)
         if self.is_cut:
-            for bound in self.columns.iterall():
-                if bound.name not in self.SORTED:
-                    bound.column.orderable = False
-
-    @property
-    def is_cut(self) -> bool:
-        return bool(self.data.is_cut)
+            self.sort_by_indices()
 
 
-class SearchedTable(BaseTable):
+class SearchedTable(_Large, BaseTable):
     """
     Of rows that may be a million, all of which are counted and shown; of what a search
     finds (`is_search`), the first `BoundedTable.MOST`. If there are more than that
     it is sorted only by columns that have an index, `SORTED`. `total` may count all
     rows, where there is a quicker way than to go through them.
     """
-
-    SORTED: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,
@@ -202,13 +211,7 @@ class SearchedTable(BaseTable):
         everything = _AllByKey(data, total or data.order_by().count)
         super().__init__(_FoundRows(data) if is_search else everything, **kwargs)
         if self.is_cut or len(self.data) > BoundedTable.MOST:
-            for bound in self.columns.iterall():
-                if bound.name not in self.SORTED:
-                    bound.column.orderable = False
-
-    @property
-    def is_cut(self) -> bool:
-        return bool(self.data.is_cut)
+            self.sort_by_indices()
 
 
 class TimeColumn(django_tables2.Column):  # type: ignore[misc]
