@@ -10,7 +10,7 @@ from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
 from mailings import lifecycle
-from mailings.models import Canary, Mailing, Run
+from mailings.models import Canary, Mailing
 from tests import recipes
 from tests.mailings.views.conftest import Things
 from users.models import User
@@ -231,83 +231,6 @@ def test_a_mailing_with_more_picks_than_a_form_shows_keeps_them(
     del data["all_clients"]
     assert alice_client.post(url, data).status_code == 302
     assert mailing.clients.count() == 401
-
-
-def _act(browser: Browser, mailing: Mailing, name: str) -> str:
-    url = reverse(f"mailings:mailing-{name}", args=[mailing.pk])
-    answer = browser.post(url, {"confirmed": "1"}, follow=True)
-    assert answer.redirect_chain == [(mailing.get_absolute_url(), 302)]
-    return answer.content.decode()
-
-
-def test_pause_and_resume(alice_client: Browser, things: Things) -> None:
-    mailing = things.mailing
-    assert "Paused since" in _act(alice_client, mailing, "pause")
-    mailing.refresh_from_db()
-    assert mailing.is_paused
-    assert "The mailing is paused already." in _act(alice_client, mailing, "pause")
-    assert "Paused since" not in _act(alice_client, mailing, "resume")
-    mailing.refresh_from_db()
-    assert not mailing.is_paused
-
-
-def test_stop(alice_client: Browser, things: Things) -> None:
-    page = _act(alice_client, things.mailing, "stop")
-    things.mailing.refresh_from_db()
-    assert things.mailing.status == Mailing.Status.FINISHED
-    assert "mailing-send" not in page
-    assert "The mailing is finished." in _act(alice_client, things.mailing, "pause")
-
-
-def test_send_now_begins_a_run_and_wakes_the_worker(
-    alice: User, alice_client: Browser
-) -> None:
-    mailing = recipes.mailing(alice, clients=[recipes.client(alice)], title="Now")
-    before = OrmQ.objects.count()
-    assert "Sending has begun." in _act(alice_client, mailing, "send")
-    assert Run.objects.get().mailing == mailing
-    assert OrmQ.objects.count() > before
-
-
-@pytest.mark.parametrize(
-    ("name", "question"),
-    [("send", "Send now to 1 recipient?"), ("stop", "Stop this mailing for good?")],
-)
-def test_without_the_dialog_a_page_asks_first(
-    alice: User, alice_client: Browser, name: str, question: str
-) -> None:
-    """Without JavaScript one click sent to everybody."""
-    mailing = recipes.mailing(alice, clients=[recipes.client(alice)], title="Now")
-    url = reverse(f"mailings:mailing-{name}", args=[mailing.pk])
-    page = alice_client.post(url, {"after": "0"})
-    text = page.content.decode()
-    assert (page.status_code, page.context["view"]["question"]) != (302, "")
-    assert question in text
-    assert not Run.objects.exists()
-    mailing.refresh_from_db()
-    assert mailing.status == Mailing.Status.CREATED
-    assert f'href="{mailing.get_absolute_url()}"' in text
-    # Its button sends on what the first form had, and the word.
-    assert page.context["carried"] == [("after", "0"), ("confirmed", "1")]
-    answer = alice_client.post(url, dict(page.context["carried"]))
-    assert answer["Location"] == mailing.get_absolute_url()
-    mailing.refresh_from_db()
-    assert mailing.status != Mailing.Status.CREATED
-
-
-def test_send_now_twice_is_one_run(alice: User, alice_client: Browser) -> None:
-    mailing = recipes.mailing(alice, clients=[recipes.client(alice)], title="Now")
-    _act(alice_client, mailing, "send")
-    _act(alice_client, mailing, "send")
-    assert Run.objects.count() == 1
-
-
-def test_send_now_says_what_is_in_the_way(
-    alice_client: Browser, things: Things
-) -> None:
-    _act(alice_client, things.mailing, "pause")
-    page = _act(alice_client, things.mailing, "send")
-    assert "The mailing is paused. Resume it first." in page
 
 
 def test_a_hold_is_shown_with_its_reason(
