@@ -7,6 +7,7 @@ from mailings.views import (
     attachments,
     calendar,
     clients,
+    drafting,
     duplicating,
     foreseeing,
     history,
@@ -122,6 +123,12 @@ urlpatterns = [
     path("lists/<int:pk>/remove/", lists.MembersRemove.as_view(), name="list-remove"),
     path("messages/", messages.MessageListPage.as_view(), name="message-list"),
     path("messages/new/", messages.MessageCreatePage.as_view(), name="message-create"),
+    path("messages/draft/", drafting.NewDraft.as_view(), name="message-new-draft"),
+    path(
+        "messages/<int:pk>/draft/",
+        drafting.MessageDraft.as_view(),
+        name="message-draft",
+    ),
     path(
         "messages/<int:pk>/",
         messages.MessageDetailPage.as_view(),

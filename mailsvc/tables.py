@@ -122,6 +122,9 @@ def _rows(data: Any) -> Any:
 
 
 class BaseTable(django_tables2.Table):  # type: ignore[misc]
+    # What to do while there are no rows: the name of an address, and a button's words.
+    first_step: ClassVar[tuple[str, Any] | None] = None
+
     class Meta:
         attrs = {"class": "table table-hover align-middle mb-2"}
         empty_text = _("Nothing here.")

@@ -201,6 +201,8 @@ class OverviewTable(BaseTable):
     last_run = TimeColumn(verbose_name=_("Last run"))
     next_run = TimeColumn(verbose_name=_("Next run"), empty_values=(), orderable=False)
 
+    first_step = ("mailings:mailing-create", _("New mailing"))
+
     class Meta(BaseTable.Meta):
         model = Mailing
         fields = ("title", "owner", "status")

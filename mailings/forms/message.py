@@ -32,7 +32,8 @@ class MessageForm(OwnedForm):
         self.fields["body"].required = False
         # A text that was made from the HTML is made anew from what that says next.
         markup = self.instance.body_html
-        if markup and self.instance.body == html.text_of(markup):
+        is_draft = "body" in (kwargs.get("initial") or {})
+        if not is_draft and markup and self.instance.body == html.text_of(markup):
             self.initial["body"] = ""
 
     def clean_body_html(self) -> str:

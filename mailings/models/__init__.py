@@ -1,10 +1,10 @@
 """
 The domain, one concept a file:
 
-Client and ClientList (who), Message and Attachment (what), Mailing (what to whom and
-when), Run (one occurrence with its own snapshot), Delivery (one client in one run, in
-exactly one state), Attempt (one try, with the server's words), Suppression (an address
-that is written to no more, and why), Import (a file of clients), PeriodCount,
+Client and ClientList (who), Message, Attachment and Draft (what), Mailing (what to whom
+and when), Run (one occurrence with its own snapshot), Delivery (one client in one run,
+in exactly one state), Attempt (one try, with the server's words), Suppression (an
+address that is written to no more, and why), Import (a file of clients), PeriodCount,
 ReplyCount and EndCount (statistics that the engine keeps, proved by a Verification);
 and what the engine needs: Lease (a pump's claim), Circuit (is the mail server well?),
 Canary (does the worker truly work?), RateWindow (how much was sent lately, if that is
@@ -16,6 +16,7 @@ from mailings.models.canary import Canary
 from mailings.models.circuit import Circuit
 from mailings.models.client import Client, ClientList
 from mailings.models.delivery import Attempt, Delivery
+from mailings.models.draft import Draft
 from mailings.models.imports import Import, ImportChange, ImportFile
 from mailings.models.installation import Host, Installation
 from mailings.models.lease import Lease
@@ -53,6 +54,7 @@ __all__ = [
     "ClientListInvitation",
     "ClientListUserPermission",
     "Delivery",
+    "Draft",
     "EndCount",
     "Host",
     "Import",

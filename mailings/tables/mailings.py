@@ -16,6 +16,7 @@ from mailings.outlook import next_start
 from mailings.pace import Progress, progress
 from mailings.tables.columns import BadgesColumn, NameColumn
 from mailsvc import moments
+from mailsvc.numbers import grouped
 from mailsvc.tables import (
     ActionsColumn,
     BaseTable,
@@ -29,6 +30,8 @@ class MessageTable(BaseTable):
     actions = ActionsColumn(
         update="mailings:message-update", delete="mailings:message-delete"
     )
+
+    first_step = ("mailings:message-create", _("New message"))
 
     class Meta(BaseTable.Meta):
         model = Message
@@ -101,6 +104,8 @@ class MailingTable(BaseTable):
         delete="mailings:mailing-delete",
     )
 
+    first_step = ("mailings:mailing-create", _("New mailing"))
+
     class Meta(BaseTable.Meta):
         model = Mailing
         fields = (
@@ -155,11 +160,14 @@ def _last_run(record: Any) -> list[str]:
     """How many of it were sent, and if there are any, how many failed."""
     if record.last_planned is None:
         return ["—"]
-    sent = {"accepted": record.last_accepted, "planned": record.last_planned}
-    found = [gettext("%(accepted)d of %(planned)d") % sent]
+    sent = {
+        "accepted": grouped(record.last_accepted),
+        "planned": grouped(record.last_planned),
+    }
+    found = [gettext("%(accepted)s of %(planned)s") % sent]
     if record.last_failed:
-        failed = {"count": record.last_failed}
-        found.append(gettext("not delivered: %(count)d") % failed)
+        failed = {"count": grouped(record.last_failed)}
+        found.append(gettext("not delivered: %(count)s") % failed)
     return found
 
 

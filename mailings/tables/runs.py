@@ -59,6 +59,8 @@ class RunTable(BaseTable):
 class AllRunsTable(RunTable):
     mailing = tables.Column(accessor="mailing__title", verbose_name=_("Mailing"))
 
+    first_step = ("mailings:mailing-list", _("To the mailings"))
+
     class Meta(RunTable.Meta):
         sequence = ("scheduled_for", "mailing", "...")
 
@@ -120,6 +122,8 @@ class OutboxTable(BaseTable):
         linkify=("mailings:outbox-mail", [tables.A("name")]),
     )
     received_at = TimeColumn(verbose_name=_("Received"), orderable=False, seconds=True)
+
+    first_step = ("mailings:message-list", _("Send a test from a message"))
 
     class Meta(BaseTable.Meta):
         sequence = ("subject", "to", "received_at")

@@ -1,5 +1,7 @@
 """The first page: the first steps, or what goes on now."""
 
+from collections.abc import Collection
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import Count, Q
@@ -9,12 +11,13 @@ from django.views.generic import TemplateView
 from mailings.condition import condition
 from mailings.models import Client, Mailing, Message, Run
 from mailings.outlook import next_start
-from mailings.pace import progress
+from mailings.pace import Progress, progress
 from mailings.views.access import AtHand
 from users.models import User
 
 SHOWN = 5
 _LOOKED_AT = 200  # live mailings among which the next ones are found
+_SOON = timedelta(minutes=10)  # until a start that the page waits for
 
 
 class HomePage(AtHand, TemplateView):
@@ -60,9 +63,18 @@ class HomePage(AtHand, TemplateView):
         ]
         coming.sort(key=lambda pair: (pair[0], pair[1].pk))
         found = condition(now)
+        open_runs = progress(runs.unfinished()[:SHOWN], found)
         return {
             "condition": found,
-            "open_runs": progress(runs.unfinished()[:SHOWN], found),
+            "open_runs": open_runs,
+            "refresh": _refresh(open_runs, [moment - now for moment, _ in coming]),
             "last_runs": runs.filter(finished_at__isnull=False)[:SHOWN],
             "coming": coming[:SHOWN],
         }
+
+
+def _refresh(open_runs: Collection[Progress], ahead: Collection[timedelta]) -> int:
+    """Seconds until the page looks again by itself; 0: nothing will have happened."""
+    if open_runs:
+        return 3 if any(each.is_moving for each in open_runs) else 30
+    return 30 if any(each < _SOON for each in ahead) else 0

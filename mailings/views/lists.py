@@ -21,6 +21,7 @@ from mailings.models import Client, ClientList
 from mailings.tables import ClientListTable, PickClientTable
 from mailings.views.access import AtHand, ByOwner, Changeable, Own, Visible
 from mailsvc.filters import is_key
+from mailsvc.numbers import grouped
 from mailsvc.views import ConfirmPage, CreatePage, TablePage, UpdatePage
 
 
@@ -182,8 +183,8 @@ class MembersAdd(MembersChange):
             )
         count = self.list.clients.count() - before
         return ngettext(
-            "%(count)d client was added.", "%(count)d clients were added.", count
-        ) % {"count": count}
+            "%(count)s client was added.", "%(count)s clients were added.", count
+        ) % {"count": grouped(count)}
 
 
 class MembersRemove(MembersChange):
@@ -196,7 +197,7 @@ class MembersRemove(MembersChange):
         through = self.list.clients.through.objects.filter(clientlist=self.list)
         count, _by_model = through.filter(client__in=clients).delete()
         return ngettext(
-            "%(count)d client was taken off the list.",
-            "%(count)d clients were taken off the list.",
+            "%(count)s client was taken off the list.",
+            "%(count)s clients were taken off the list.",
             count,
-        ) % {"count": count}
+        ) % {"count": grouped(count)}

@@ -28,6 +28,7 @@ from mailings.pace import progress
 from mailings.tables import RunTable
 from mailings.views.access import AtHand, ByOwner, Changeable, Own, Visible
 from mailings.views.foreseeing import foreseen
+from mailsvc.numbers import grouped
 from mailsvc.views import (
     ConfirmPage,
     CreatePage,
@@ -211,11 +212,11 @@ class _MailingFormPage(ByOwner):
             messages.warning(self.request, words)
         elif suppressed := recipients.suppressions(self.object.owner_id).count():
             words = ngettext(
-                "%(count)d of the recipients is suppressed and gets nothing.",
-                "%(count)d of the recipients are suppressed and get nothing.",
+                "%(count)s of the recipients is suppressed and gets nothing.",
+                "%(count)s of the recipients are suppressed and get nothing.",
                 suppressed,
             )
-            messages.info(self.request, words % {"count": suppressed})
+            messages.info(self.request, words % {"count": grouped(suppressed)})
 
 
 class MailingCreatePage(VisibleMailings, _MailingFormPage, CreatePage):

@@ -5,9 +5,10 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.db.models import ProtectedError
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -15,10 +16,11 @@ from mailings import placeholders, removing
 from mailings.filters import MessageFilter
 from mailings.forms.message import MessageForm
 from mailings.forms.rich_text import editor_words
-from mailings.models import Mailing, Message
+from mailings.models import Draft, Mailing, Message
 from mailings.tables import MessageTable
 from mailings.views.access import AtHand, ByOwner, Changeable, Own, Visible
 from mailings.views.previewing import shown
+from mailsvc.numbers import grouped
 from mailsvc.views import (
     ConfirmPage,
     CreatePage,
@@ -27,6 +29,9 @@ from mailsvc.views import (
     UpdatePage,
     foreign_html,
 )
+from users.models import User
+
+_SUBJECT_SHOWN = 60  # characters of a subject, in a list of mails
 
 
 class MessageListPage(AtHand, TablePage):
@@ -66,16 +71,50 @@ class MessageHtml(Visible, DetailPage):
 
 
 class _Writing:
-    """What the form shows beside its fields."""
+    """What the form shows beside its fields; a draft, if there is one, in them."""
+
+    request: HttpRequest
+    kwargs: dict[str, Any]
+    user: User
+    object: Message | None
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         names = placeholders.NAMES.items()
         context: dict[str, Any] = super().get_context_data(  # type: ignore[misc]
             placeholders=[(f"{{{{ {name} }}}}", words) for name, words in names],
             editor_words=editor_words(),
+            subject_shown=_SUBJECT_SHOWN,
             **kwargs,
         )
-        return context
+        return context | self._drafted()
+
+    def _drafted(self) -> dict[str, Any]:
+        """The draft, unless the form answers what was sent."""
+        message = self.object
+        name, args = "mailings:message-new-draft", []
+        if message is not None:
+            name, args = "mailings:message-draft", [message.pk]
+        draft = None if self.request.method == "POST" else self.draft
+        return {
+            "draft": draft,
+            "draft_url": reverse(name, args=args),
+            "draft_is_overtaken": bool(
+                draft and message and message.updated_at > draft.saved_at
+            ),
+        }
+
+    def get_initial(self) -> dict[str, Any]:
+        initial: dict[str, Any] = super().get_initial()  # type: ignore[misc]
+        return initial | (self.draft.values() if self.draft else {})
+
+    @cached_property
+    def draft(self) -> Draft | None:
+        return Draft.objects.of(self.user, self.object).first()
+
+    def saved(self) -> None:
+        # By the address: the message of a new one has a key by now.
+        message = self.object if "pk" in self.kwargs else None
+        Draft.objects.of(self.user, message).delete()
 
 
 class MessageCreatePage(_Writing, Visible, ByOwner, CreatePage):
@@ -91,6 +130,10 @@ class MessageUpdatePage(_Writing, Changeable, ByOwner, UpdatePage):
     template_name = "mailings/message_form.html"
     success_message = _("The message is saved. Runs that have begun keep the old text.")
 
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        using = Mailing.objects.visible_to(self.user).filter(message=self.object)
+        return super().get_context_data(in_use=using.unfinished(), **kwargs)
+
 
 class MessageDeletePage(Own, ConfirmPage):
     model = Message
@@ -99,6 +142,12 @@ class MessageDeletePage(Own, ConfirmPage):
     question = _("Delete this message?")
     success_message = _("The message is deleted.")
 
+    @property
+    def consequence(self) -> str:  # type: ignore[override]
+        """Where it is in use, before it is refused."""
+        using = list(Mailing.objects.filter(message=self.object).existing())
+        return self._refusal(len(using)) if using else ""
+
     def confirmed(self) -> None:
         removing.delete_message(self.object, by=self.user)
 
@@ -106,13 +155,16 @@ class MessageDeletePage(Own, ConfirmPage):
         try:
             return super().form_valid(form)
         except ProtectedError as error:
-            count = len(error.protected_objects)
-            refusal = ngettext(
-                "%(count)d mailing uses this message. Delete the mailing first, or "
-                "give it another message.",
-                "%(count)d mailings use this message. Delete them first, or give "
-                "them another message.",
-                count,
-            )
-            messages.error(self.request, refusal % {"count": count})
+            messages.error(self.request, self._refusal(len(error.protected_objects)))
             return redirect(self.object)
+
+    @staticmethod
+    def _refusal(count: int) -> str:
+        words = ngettext(
+            "%(count)s mailing uses this message. Delete the mailing first, or "
+            "give it another message.",
+            "%(count)s mailings use this message. Delete them first, or give "
+            "them another message.",
+            count,
+        )
+        return words % {"count": grouped(count)}

@@ -15,6 +15,7 @@ from mailings import lifecycle
 from mailings.models import Client, ClientList
 from mailsvc import exports
 from mailsvc.filters import is_key
+from mailsvc.numbers import grouped
 from users.models import User
 
 AT_ONCE = 100  # as many as a page has; each that is deleted is a few statements
@@ -66,16 +67,16 @@ class TickedClients(View):
             count = len(self.clients) - count
             chosen.clients.add(*self.clients)
             words = ngettext(
-                "%(count)d client was added.", "%(count)d clients were added.", count
+                "%(count)s client was added.", "%(count)s clients were added.", count
             )
         else:
             chosen.clients.remove(*self.clients)
             words = ngettext(
-                "%(count)d client was taken off the list.",
-                "%(count)d clients were taken off the list.",
+                "%(count)s client was taken off the list.",
+                "%(count)s clients were taken off the list.",
                 count,
             )
-        messages.success(self.request, f"{chosen}: {words % {'count': count}}")
+        messages.success(self.request, f"{chosen}: {words % {'count': grouped(count)}}")
 
     def _delete(self) -> HttpResponse:
         if "sure" not in self.request.POST:
@@ -84,7 +85,7 @@ class TickedClients(View):
         lifecycle.delete_clients(self.clients, by=self.user)
         count = len(self.clients)
         words = ngettext(
-            "%(count)d client is deleted.", "%(count)d clients are deleted.", count
+            "%(count)s client is deleted.", "%(count)s clients are deleted.", count
         )
-        messages.success(self.request, words % {"count": count})
+        messages.success(self.request, words % {"count": grouped(count)})
         return redirect(self._page)

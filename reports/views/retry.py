@@ -14,6 +14,7 @@ from django.views.generic import FormView
 from mailings.lifecycle import NotPossible
 from mailings.models import Run
 from mailings.retrying import Failure, failed, retry_failed, why_not
+from mailsvc.numbers import grouped
 from reports.forms import RetryForm
 from users.models import User
 
@@ -79,9 +80,9 @@ class RetryPage(FormView):  # type: ignore[type-arg]
             form.add_error(None, str(refusal))
             return self.form_invalid(form)
         words = ngettext(
-            "%(count)d recipient is tried again.",
-            "%(count)d recipients are tried again.",
+            "%(count)s recipient is tried again.",
+            "%(count)s recipients are tried again.",
             count,
         )
-        messages.success(self.request, words % {"count": count})
+        messages.success(self.request, words % {"count": grouped(count)})
         return redirect(self.run)

@@ -13,6 +13,7 @@ from django_tables2 import SingleTableMixin
 
 from mailings import departure, lifecycle
 from mailings.models import Mailing
+from mailsvc.numbers import grouped
 from mailsvc.views import CreatePage, DetailPage, TablePage, UpdatePage
 from reports import ledger, people
 from reports.filters import UserFilter
@@ -219,8 +220,8 @@ class UserBlockPage(_UserPage, ReasonPage):
         """How much stops."""
         count = Mailing.objects.owned_by(self.object).live().count()
         stops = ngettext(
-            "%(count)d mailing stops.", "%(count)d mailings stop.", count
-        ) % {"count": count}
+            "%(count)s mailing stops.", "%(count)s mailings stop.", count
+        ) % {"count": grouped(count)}
         words = _(
             "The user is signed out everywhere and can't sign in. Nothing of theirs is "
             "sent from the next message on; what waits goes on waiting until they are "

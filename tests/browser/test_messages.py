@@ -178,3 +178,36 @@ def lose_session_at(page: Page, button: str, user: User) -> None:
     page.get_by_label("Email").fill(user.email)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
+
+
+def test_what_is_typed_and_never_saved_is_there_again(
+    signed_in: Page, live_server: LiveServer
+) -> None:
+    page = signed_in
+    page.goto(f"{live_server.url}/messages/new/")
+    page.get_by_label("Subject").fill("Half a subject")
+    editor = page.get_by_role("textbox", name="HTML version")
+    editor.click()
+    page.keyboard.type("Half a text")
+    expect(page.get_by_text("Draft kept at")).to_be_visible()
+    page.goto(f"{live_server.url}/")
+    page.goto(f"{live_server.url}/messages/new/")
+    expect(page.get_by_text("This is your draft of")).to_be_visible()
+    expect(page.get_by_label("Subject")).to_have_value("Half a subject")
+    expect(page.get_by_role("textbox", name="HTML version")).to_have_text("Half a text")
+    page.get_by_role("button", name="Discard the draft").click()
+    expect(page.get_by_label("Subject")).to_have_value("")
+
+
+def test_a_long_subject_is_counted_and_told(
+    signed_in: Page, live_server: LiveServer
+) -> None:
+    page = signed_in
+    page.goto(f"{live_server.url}/messages/new/")
+    hint = page.get_by_text("Mail programs often show no more than 60.")
+    page.get_by_label("Subject").fill("x" * 60)
+    expect(page.get_by_text("Characters: 60")).to_be_visible()
+    expect(hint).to_be_hidden()
+    page.get_by_label("Subject").fill("x" * 61)
+    expect(page.get_by_text("Characters: 61")).to_be_visible()
+    expect(hint).to_be_visible()

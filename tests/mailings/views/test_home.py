@@ -4,7 +4,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
 
-from mailings.models import Canary
+from mailings.models import Canary, Mailing
 from tests import recipes
 from tests.mailings.views.conftest import Things
 from users import blocking
@@ -71,3 +71,19 @@ def test_the_badge_tells_whether_the_worker_works(alice_client: Browser) -> None
     assert "Worker: working" in alice_client.get(HOME).content.decode()
     Canary.objects.update(acknowledged_at=now - timedelta(hours=1))
     assert "Worker: no sign since" in alice_client.get(HOME).content.decode()
+
+
+def test_the_page_looks_again_while_something_is_under_way_or_soon(
+    alice: User, alice_client: Browser, things: Things
+) -> None:
+    def refresh() -> int:
+        return int(alice_client.get(HOME).context["refresh"])
+
+    Mailing.objects.update(status="finished")
+    assert refresh() == 0
+    begin = timezone.now() + timedelta(minutes=5)
+    recipes.mailing(alice, start_at=begin, end_at=begin + timedelta(days=1))
+    assert refresh() == 30
+    recipes.run(recipes.mailing(alice), sending=1)
+    assert refresh() in (3, 30)
+    assert 'hx-select="#live"' in alice_client.get(HOME).content.decode()

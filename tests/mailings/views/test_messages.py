@@ -77,6 +77,30 @@ def test_html_is_in_a_frame_of_its_own(alice: User, alice_client: Browser) -> No
     assert alice_client.get(frame)["Content-Security-Policy"].startswith("sandbox;")
 
 
+def test_who_edits_a_message_in_service_is_told_by_which_mailings(
+    alice: User, alice_client: Browser
+) -> None:
+    message = recipes.message(alice)
+    url = f"{message.get_absolute_url()}edit/"
+    assert "in service" not in alice_client.get(url).content.decode()
+    mailing = recipes.mailing(alice, message=message, title="Spring news")
+    recipes.mailing(alice, message=message, status="finished", title="Old news")
+    page = alice_client.get(url).content.decode()
+    assert "1 mailing in service uses this message" in page
+    assert mailing.get_absolute_url() in page
+    assert "Old news" not in page
+
+
+def test_who_deletes_a_message_in_use_is_told_before(
+    alice: User, alice_client: Browser
+) -> None:
+    message = recipes.message(alice)
+    url = f"{message.get_absolute_url()}delete/"
+    assert "uses this message" not in alice_client.get(url).content.decode()
+    recipes.mailing(alice, message=message)
+    assert "1 mailing uses this message" in alice_client.get(url).content.decode()
+
+
 def test_a_message_in_use_is_not_deleted_and_the_page_says_why(
     alice_client: Browser, things: Things
 ) -> None:
