@@ -148,6 +148,12 @@ def of(obj: Any) -> list[Change]:
     return changes[::-1]
 
 
+def newest_rows(obj: Any, count: int) -> list[Any]:
+    """The last `count` rows, newest first."""
+    rows = _rows(obj).filter(id=obj.pk).select_related("history_user")
+    return list(rows.order_by("-history_date", "-history_id")[:count])
+
+
 def rows_of(obj: Any, actions: Iterable[str]) -> Any:
     """The rows of these actions, newest first."""
     rows = _rows(obj).filter(id=obj.pk, action__in=list(actions))

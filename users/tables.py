@@ -58,7 +58,7 @@ class HistoryTable(BaseTable):
         )
         return format_html(
             "{}{}",
-            _deed(record),
+            deed(record.row),
             format_html_join(
                 "",
                 '<span class="d-block small prose">{}: {} → {}</span>',
@@ -67,11 +67,11 @@ class HistoryTable(BaseTable):
         )
 
 
-def _deed(change: Change) -> str:
-    action = change.row.action
-    if action in AuditEntry.Action.values:
-        return str(AuditEntry.Action(action).label)
-    return gettext("created") if change.row.history_type == CREATED else "—"
+def deed(row: Any) -> str:
+    """What was done, of a row of a history."""
+    if row.action in AuditEntry.Action.values:
+        return str(AuditEntry.Action(row.action).label)
+    return gettext("created") if row.history_type == CREATED else "—"
 
 
 def _label(field: Any) -> str:

@@ -1,9 +1,10 @@
 """Deliveries and attempts: who is in which state, and what the server said."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.db.models import Exists, F, Max, OuterRef, Q, Subquery
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
@@ -34,6 +35,15 @@ class DeliveryQuerySet(OwnedQuerySet["Delivery"]):
     def suppressed_meanwhile(self) -> "DeliveryQuerySet":
         """Whose address is written to no more, in whatever state they are."""
         return self.filter(Exists(against("run__mailing__owner")))
+
+    def newest_of(self, clients: Collection[int]) -> "DeliveryQuerySet":
+        """
+        The last one of each of these clients. Grouped, not sorted: for a few rows by
+        the key PostgreSQL might go through all there are, backwards.
+        """
+        of_each = self.filter(client__in=clients).order_by().values("client")
+        newest = of_each.annotate(newest=Max("pk")).values("newest")
+        return self.filter(pk__in=newest)
 
     def with_last_reply(self) -> "DeliveryQuerySet":
         """Each row with `last_code` and `last_words` of its last attempt."""

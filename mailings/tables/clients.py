@@ -70,6 +70,12 @@ class ClientTable(SearchedTable):
     suppressed = tables.Column(
         accessor="suppressed_as", verbose_name=_("Mail"), orderable=False
     )
+    last_result = tables.Column(
+        verbose_name=_("Last result"),
+        empty_values=(),
+        orderable=False,
+        exclude_from_export=True,
+    )
     actions = ActionsColumn(
         update="mailings:client-update", delete="mailings:client-delete"
     )
@@ -79,8 +85,8 @@ class ClientTable(SearchedTable):
     class Meta(BaseTable.Meta):
         model = Client
         fields = (
-            *("pick", "full_name", "email", "lists", "suppressed", "comment"),
-            *("list_names", "created_at"),
+            *("pick", "full_name", "email", "lists", "suppressed", "last_result"),
+            *("comment", "list_names", "created_at"),
         )
         empty_text = _("No clients here.")
 
@@ -91,6 +97,28 @@ class ClientTable(SearchedTable):
             "th": {"class": "d-none d-xxl-table-cell"},
         }
     )
+
+    def __init__(self, data: Any, **kwargs: Any) -> None:
+        super().__init__(data, **kwargs)
+        # Of the clients on this page, by their keys.
+        self._newest: dict[int, Delivery] = {}
+
+    def look_at_results(self) -> None:
+        """Once the page is chosen. One query."""
+        keys = [row.record.pk for row in self.paginated_rows]
+        found = Delivery.objects.newest_of(keys).select_related("run")
+        self._newest = {each.client_id: each for each in found if each.client_id}
+
+    def render_last_result(self, record: Client) -> str:
+        newest = self._newest.get(record.pk)
+        if newest is None:
+            return "—"
+        return format_html(
+            '{} <a class="small" href="{}">{}</a>',
+            format_html_join(" ", "{}", ((badge,) for badge in badges.of(newest))),
+            reverse("reports:client", args=[record.pk]),
+            TimeColumn().render(newest.run.scheduled_for),
+        )
 
     def render_suppressed(self, value: str, record: Any) -> str:
         """`suppressed_…` are annotations of the view's queryset."""

@@ -41,6 +41,8 @@ class ClientListPage(AtHand, TablePage):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         lists = ClientList.objects.owned_by(self.user)
         context: dict[str, Any] = super().get_context_data(lists=lists, **kwargs)
+        if not self.is_export:
+            context["table"].look_at_results()
         return context
 
 

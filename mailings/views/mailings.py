@@ -26,6 +26,7 @@ from mailings.models import ClientList, Mailing, Message, Run
 from mailings.outlook import coming
 from mailings.pace import progress
 from mailings.tables import RunTable
+from mailings.timeline import timeline
 from mailings.views.access import AtHand, ByOwner, Changeable, Own, Visible
 from mailings.views.foreseeing import foreseen
 from mailsvc.numbers import grouped
@@ -95,6 +96,11 @@ def live_state(
         "recipients": recipients,
         "suppressed": suppressed,
         "outlook": ahead if mailing.is_live else None,
+        "timeline": timeline(
+            mailing,
+            runs=runs,
+            next_start=min(ahead.moments, default=None) if mailing.is_live else None,
+        ),
         "runs": RunTable(runs[:RUNS_SHOWN], orderable=False),
         "open_runs": [run for run in runs if run.is_open],
         "newest_run": max((run.pk for run in runs), default=0),

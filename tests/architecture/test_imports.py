@@ -92,6 +92,7 @@ MAY_IMPORT = {
     # What goes on depends on how the installation does.
     "mailings.pace": (*_MODELS, "mailings.condition"),
     "mailings.headcount": _MODELS,
+    "mailings.timeline": _MODELS,
     "mailings.agenda": (*_MODELS, "mailings.delivery", "mailings.pace"),
     "mailings.confirming": (
         *_MODELS,
@@ -120,6 +121,7 @@ MAY_IMPORT = {
         "mailings.previewing",
         "mailings.agenda",
         "mailings.headcount",
+        "mailings.timeline",
         "mailings.pace",
         "mailings.rehearsal",
         "mailings.attaching",

@@ -1,5 +1,8 @@
+from datetime import timedelta
+
 from django.test import Client as Browser
 from django.urls import reverse
+from model_bakery import baker
 
 from mailings.models import Client, Delivery
 from tests import recipes
@@ -126,3 +129,19 @@ def test_names_are_shown_as_text(alice: User, alice_client: Browser) -> None:
     page = alice_client.get(reverse("mailings:client-list")).content.decode()
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)" in page
+
+
+def test_the_table_has_the_last_result_of_each_client(
+    alice: User, alice_client: Browser
+) -> None:
+    anna, boris = recipes.client(alice), recipes.client(alice)
+    mailing = recipes.mailing(alice, clients=[anna])
+    for day, state in enumerate(("accepted", "refused")):
+        at = mailing.start_at + timedelta(days=day)
+        run = recipes.run(mailing, values={"scheduled_for": at})
+        baker.make(Delivery, run=run, client=anna, email=anna.email, state=state)
+    page = alice_client.get("/clients/").content.decode()
+    assert "Refused" in page
+    assert "Accepted" not in page
+    assert reverse("reports:client", args=[anna.pk]) in page
+    assert reverse("reports:client", args=[boris.pk]) not in page

@@ -28,7 +28,7 @@ def _whole_mailing(owner: User, **values: object) -> Run:
 @pytest.mark.parametrize(
     ("name", "queries"),
     [
-        ("mailings:client-list", 5),
+        ("mailings:client-list", 6),
         ("mailings:list-list", 2),
         ("mailings:message-list", 2),
         ("mailings:mailing-list", 2),
@@ -75,8 +75,9 @@ def test_the_runs_of_a_mailing(
     for hour in range(rows):
         moment = recipes.moment(f"2026-01-01 0{hour}:00")
         recipes.run(mailing, values={"scheduled_for": moment}, accepted=1)
-    # The mailing, runs, recipients (counted), picked clients and lists, last release.
-    with django_assert_num_queries(FRAME + 6):
+    # The mailing, runs, recipients (counted), picked clients and lists, last release,
+    # deeds of the timeline.
+    with django_assert_num_queries(FRAME + 7):
         alice_client.get(mailing.get_absolute_url())
 
 
