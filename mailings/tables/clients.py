@@ -26,6 +26,11 @@ from mailsvc.tables import (
     TimeColumn,
 )
 
+_WHERE_THERE_IS_ROOM = {
+    "td": {"class": "d-none d-xxl-table-cell"},
+    "th": {"class": "d-none d-xxl-table-cell"},
+}
+
 
 class ListsColumn(tables.Column):  # type: ignore[misc]
     """The lists that a client is on: what other programs call tags."""
@@ -90,13 +95,9 @@ class ClientTable(SearchedTable):
         )
         empty_text = _("No clients here.")
 
-    # Where there is no room for it the actions would be out of sight.
-    created_at = TimeColumn(
-        attrs={
-            "td": {"class": "d-none d-xxl-table-cell"},
-            "th": {"class": "d-none d-xxl-table-cell"},
-        }
-    )
+    # Where there is no room for them the actions would be out of sight.
+    comment = tables.Column(attrs=_WHERE_THERE_IS_ROOM)
+    created_at = TimeColumn(attrs=_WHERE_THERE_IS_ROOM)
 
     def __init__(self, data: Any, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
