@@ -52,7 +52,7 @@ def rehearse(
     """What a run that began now would send; stops looking after `seconds`."""
     composer = Composer(_text(mailing, now), sender=settings.DEFAULT_FROM_EMAIL)
     everybody = mailing.recipients()
-    found = Rehearsal(recipients=everybody.count())
+    found = Rehearsal(recipients=mailing.reach().figures()[0])
     rows: Any = everybody.with_suppression().order_by("pk")
     until = time.monotonic() + seconds
     for row in rows.values_list("full_name", "email", "suppressed_as").iterator():

@@ -46,5 +46,5 @@ def forecast(now: datetime) -> Sequence[Prospect]:
         if occurrence is not None:
             prospect = found.setdefault(mailing.pk, Prospect(mailing))
             prospect.occurrence = occurrence
-            prospect.recipients = mailing.recipients().count()
+            prospect.recipients = mailing.reach().figures()[0]
     return [found[pk] for pk in sorted(found, reverse=True)]

@@ -36,12 +36,6 @@ class ClientForm(OwnedForm):
             "email", _("You already have a client with this e-mail address.")
         )
 
-    def save(self, commit: bool = True) -> Client:  # noqa: FBT001, FBT002 - Django's
-        client: Client = super().save(commit)
-        if "lists" in self.cleaned_data:
-            client.lists.set(self.cleaned_data["lists"])
-        return client
-
 
 class ClientListForm(OwnedForm):
     class Meta:

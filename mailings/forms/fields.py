@@ -51,15 +51,11 @@ class LocalDateTimeField(forms.DateTimeField):
 
 @dataclass(frozen=True)
 class Options:
-    """What a picker shows: the picked rows, others, and how many others there are."""
+    """What a picker shows: the picked rows, and the first of the others."""
 
     picked: list[Any]
     others: list[Any]
-    total: int
-
-    @property
-    def are_all_shown(self) -> bool:
-        return self.total <= len(self.others)
+    are_all_shown: bool = True  # of the others
 
 
 class PickerField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
@@ -95,18 +91,24 @@ class PickerField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
     def options(self, value: Iterable[Any] | None, text: str = "") -> Options:
         """`value` is what the form holds: rows, keys or raw text."""
         rows = cast("QuerySet[Model]", self.queryset)
-        keys = [getattr(item, "pk", item) for item in value or ()]
-        keys = [int(key) for key in keys[:AT_MOST] if is_key(key)]
-        picked = list(rows.filter(pk__in=keys)) if keys else []
+        picked = self._picked(list(value or ())[:AT_MOST])
         others = rows.exclude(pk__in=[row.pk for row in picked])
         if text:
             others = containing(others, text, self.search_fields)
             # Looked for once: in their order, the few of a million are found late.
             found = list(others.order_by().values_list("pk", flat=True)[: _FEW + 1])
             if len(found) <= _FEW:
-                few = rows.filter(pk__in=found)[:SHOWN]
-                return Options(picked, list(few), len(found))
-        return Options(picked, list(others[:SHOWN]), others.count())
+                few = list(rows.filter(pk__in=found)[:SHOWN])
+                return Options(picked, few, len(few) == len(found))
+        first = list(others[: SHOWN + 1])  # one more tells whether there are others
+        return Options(picked, first[:SHOWN], len(first) <= SHOWN)
+
+    def _picked(self, value: list[Any]) -> list[Any]:
+        if all(isinstance(item, Model) for item in value):
+            return value
+        keys = [int(key) for key in value if is_key(key)]
+        rows = cast("QuerySet[Model]", self.queryset)
+        return list(rows.filter(pk__in=keys)) if keys else []
 
 
 def is_key(value: Any) -> bool:

@@ -4,14 +4,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import OuterRef, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from mailings.forms.fields import LocalDateTimeField, PickerField
 from mailings.forms.owned import OwnedForm
 from mailings.models import Client, ClientList, Mailing, Message
-from mailings.models.client import ClientQuerySet
+from mailings.models.reach import Reach
 
 MESSAGES_SHOWN = 200
 _FIRST_WINDOW = timedelta(days=1)
@@ -34,8 +34,8 @@ class MailingForm(OwnedForm):
     class Meta:
         model = Mailing
         fields = [
-            *("message", "all_clients", "lists", "clients"),
-            *("start_at", "end_at", "periodicity", "title", "when_unknown"),
+            *("message", "all_clients", "start_at", "end_at", "periodicity"),
+            *("title", "when_unknown"),
         ]
         help_texts = {
             "all_clients": _("Whoever is your client when a run begins."),
@@ -143,17 +143,12 @@ class MailingForm(OwnedForm):
         else:
             self.add_error("lists", _("Choose a list or single clients."))
 
-    def recipients(self) -> ClientQuerySet:
+    def reach(self) -> Reach:
         """Whom the form as it is filled in reaches; validate it before."""
-        own = Client.objects.owned_by(self.owner)
         if self.cleaned_data.get("all_clients"):
-            return own
-        picked = self._chosen("clients").order_by().filter(pk=OuterRef("pk"))
+            return Reach(self.owner.pk, is_everybody=True)
         lists = self._chosen("lists").order_by().values_list("pk", flat=True)
-        members = ClientList.clients.through.objects.filter(
-            clientlist__in=list(lists), client_id=OuterRef("pk")
-        )
-        return own.reached(lists=members, picked=picked)
+        return Reach(self.owner.pk, lists=list(lists), picked=self._chosen("clients"))
 
     def _chosen(self, name: str) -> "QuerySet[Any]":
         """Those picked; what is not shown stays as it is, what is wrong is nobody."""

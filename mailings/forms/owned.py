@@ -6,7 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Model, Q, QuerySet
 
-from mailings.forms.fields import AT_MOST
+from mailings.forms.fields import AT_MOST, PickerField
 from users.models import User
 
 
@@ -55,6 +55,16 @@ class OwnedForm(forms.ModelForm):  # type: ignore[type-arg]
         for name in self.kept:
             getattr(self.instance, name).set(getattr(self.source, name).all())
 
+    def _save_m2m(self) -> None:
+        """
+        What the pickers hold. They are no fields of the model's: those Django fills
+        in with all rows that are related, which may be a hundred thousand.
+        """
+        super()._save_m2m()  # type: ignore[misc]
+        for name, field in self.fields.items():
+            if isinstance(field, PickerField) and name in self.cleaned_data:
+                getattr(self.instance, name).set(self.cleaned_data[name])
+
     def offer(self, name: str, rows: "QuerySet[Any]") -> None:
         """Lets the picker `name` choose among `rows`."""
         field: Any = self.fields[name]
@@ -62,12 +72,12 @@ class OwnedForm(forms.ModelForm):  # type: ignore[type-arg]
         if self.source.pk is None:
             return
         picked = getattr(self.source, name).all()
-        count = picked.count()
-        if count > AT_MOST:
+        first = list(picked[: AT_MOST + 1])
+        if len(first) > AT_MOST:
             del self.fields[name]
-            self.kept[name] = count
+            self.kept[name] = picked.count()
         else:
-            self.initial[name] = list(picked)
+            self.initial[name] = first
 
     def usable(self, rows: "QuerySet[Any]", name: str) -> "QuerySet[Any]":
         """Of the owner's rows, those that an editor has at hand or finds picked."""

@@ -49,10 +49,6 @@ class ClientQuerySet(OwnedQuerySet["Client"]):
         stands_against = rows.filter(address=OuterRef("email"))
         return Suppression.objects.filter(Exists(stands_against), owner=owner)
 
-    def figures(self, owner: int) -> tuple[int, int]:
-        """How many there are, all `owner`'s, and how many of them are suppressed."""
-        return self.order_by().count(), self.suppressions(owner).count()
-
     def reached(
         self, *, lists: "models.QuerySet[Any]", picked: "models.QuerySet[Any]"
     ) -> "ClientQuerySet":

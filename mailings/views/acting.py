@@ -70,7 +70,7 @@ class MailingSendNow(MailingAction):
     button = _("Send now")
 
     def question_about(self, thing: Mailing) -> Words:
-        recipients, suppressed = thing.recipient_counts()
+        recipients, suppressed = thing.reach().figures()
         count = recipients - suppressed
         words = ngettext(
             "Send now to %(counter)s recipient?",

@@ -19,7 +19,7 @@ TIMES = ("start_at", "end_at", "periodicity")
 def foreseen(form: MailingForm) -> dict[str, Any]:
     """For the template: whom the form as it is filled in reaches, and when."""
     errors = form.errors
-    total, suppressed = form.recipients().figures(form.owner.pk)
+    total, suppressed = form.reach().figures()
     are_times_right = not any(name in errors for name in TIMES)
     return {
         "is_foreseen": True,

@@ -89,7 +89,7 @@ def live_state(
     runs = list(mailing.runs.all()[: RUNS_SHOWN + 1])
     ahead = coming(mailing, now, last=runs[0].scheduled_for if runs else None)
     found = condition(now)
-    recipients, suppressed = mailing.recipient_counts(lists=lists, picked=picked)
+    recipients, suppressed = mailing.reach(lists=lists, picked=picked).figures()
     return {
         "mailing": mailing,
         "condition": found,
@@ -212,11 +212,11 @@ class _MailingFormPage(ByOwner):
     def saved(self) -> None:
         type(self).verb(self.object, by=self.request.user)
         # Not how many: of a million that takes longer than all the rest.
-        recipients = self.object.recipients()
-        if not recipients.exists():
+        reach = self.object.reach()
+        if not reach.exists():
             words = gettext("At the moment this mailing has no recipients.")
             messages.warning(self.request, words)
-        elif suppressed := recipients.suppressions(self.object.owner_id).count():
+        elif suppressed := reach.suppressed():
             words = ngettext(
                 "%(count)s of the recipients is suppressed and gets nothing.",
                 "%(count)s of the recipients are suppressed and get nothing.",

@@ -24,6 +24,7 @@ from mailings.models import (
     Client,
     ClientList,
     Delivery,
+    Draft,
     EndCount,
     Import,
     Installation,
@@ -68,6 +69,14 @@ def invitation(obj: Model) -> Model:
 
 
 VIOLATIONS: dict[str, list[Violation]] = {
+    "draft_once_per_author_and_message": [
+        lambda alice: twin(
+            Draft.objects.create(author=alice, message=recipes.message(alice))
+        ),
+    ],
+    "draft_once_of_a_new_message": [
+        lambda alice: twin(Draft.objects.create(author=alice)),
+    ],
     "user_email_once": [
         lambda alice: twin(alice, email="ALICE@example.com"),
     ],

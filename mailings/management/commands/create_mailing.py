@@ -119,7 +119,7 @@ def _create(owner: User, options: dict[str, Any]) -> Mailing:
     mailing.save()
     if options["list"] is not None:
         mailing.lists.set([list_of(owner, options["list"])])
-    if not mailing.recipients().exists():
+    if not mailing.reach().exists():
         raise CommandError(
             f"The list “{options['list']}” has no clients."
             if options["list"] is not None
