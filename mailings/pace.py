@@ -7,7 +7,7 @@ from itertools import pairwise
 from math import ceil
 
 from django.conf import settings
-from django.db.models import F, Sum
+from django.db.models import F, OuterRef, Subquery, Sum
 
 from mailings.condition import Condition
 from mailings.models import Attempt, PeriodCount, Run
@@ -91,42 +91,38 @@ class Progress:
 
 
 def progress(runs: Iterable[Run], condition: Condition) -> list[Progress]:
-    """Two queries at the most. What does not go on has no rate."""
+    """One query, if anything is under way. What does not go on has no rate."""
     runs = list(runs)
-    going = _going_on(runs, condition)
-    rates = per_minute((run for run in runs if run.pk in going), condition.at)
+    rates = _rates_of_going(runs, condition)
     return [
-        Progress(run, rates.get(run.pk, 0.0), run.pk in going or run.sending > 0)
+        Progress(run, rates.get(run.pk, 0.0), run.pk in rates or run.sending > 0)
         for run in runs
     ]
 
 
-def _going_on(runs: Iterable[Run], condition: Condition) -> set[int]:
+def _rates_of_going(runs: Iterable[Run], condition: Condition) -> dict[int, float]:
     """
-    The keys of those with something to do just now, and nothing in its way: neither
-    paused, held nor a blocked user's, while a worker and the mail server work.
+    Of those with something to do just now, and nothing in its way (neither paused, held
+    nor a blocked user's, while a worker and the mail server work): attempts per minute
+    in this quarter of an hour and the one before it. No attempt is read.
     """
-    busy = [run.pk for run in runs if run.is_open and run.is_busy]
+    busy = {run.pk: run for run in runs if run.is_open and run.is_busy}
     if not busy or not condition.is_well:
-        return set()
-    allowed = Run.objects.allowed_to_send().filter(pk__in=busy)
-    return set(allowed.values_list("pk", flat=True))
-
-
-def per_minute(runs: Iterable[Run], now: datetime) -> dict[int, float]:
-    """
-    Of runs under way: attempts per minute in this quarter of an hour and the one before
-    it. One query, if there are any; no attempt is read.
-    """
-    begun = {run.pk: run.started_at for run in runs if run.started_at}
-    if not begun:
         return {}
-    since = period_of(now) - PERIOD
-    rows = PeriodCount.objects.filter(run__in=begun, period__gte=since).order_by()
-    sums = rows.values_list("run").annotate(
-        n=Sum(F("accepted") + F("refused") + F("deferred") + F("unknown"))
-    )
+    since = period_of(condition.at) - PERIOD
+    periods = PeriodCount.objects.filter(run=OuterRef("pk"), period__gte=since)
+    tried = Sum(F("accepted") + F("refused") + F("deferred") + F("unknown"))
+    lately = periods.order_by().values("run").annotate(n=tried).values("n")
+    going = Run.objects.allowed_to_send().filter(pk__in=busy)
     return {
-        pk: 60 * n / max(1.0, (now - max(since, begun[pk])).total_seconds())
-        for pk, n in sums
+        pk: _per_minute(n or 0, busy[pk].started_at, since, condition.at)
+        for pk, n in going.values_list("pk", Subquery(lately))
     }
+
+
+def _per_minute(
+    attempts: int, begun: datetime | None, since: datetime, now: datetime
+) -> float:
+    if begun is None:
+        return 0.0
+    return 60 * attempts / max(1.0, (now - max(since, begun)).total_seconds())

@@ -121,7 +121,7 @@ class MailingTable(BaseTable):
         self.progress: dict[int, Progress] = {}
 
     def look_at_runs(self, condition: Condition) -> None:
-        """Once the page is chosen. Two queries, if something is being sent."""
+        """Once the page is chosen. Two queries, if something is under way."""
         rows = (row.record for row in self.paginated_rows)
         under_way = (Run.State.PLANNING, Run.State.SENDING)
         keys = [row.last_pk for row in rows if row.last_state in under_way]

@@ -169,13 +169,13 @@ def test_others_mailings_are_not_told_of(
 
 
 @pytest.mark.parametrize("rows", [1, 3])
-def test_rows_that_run_cost_three_queries_more(
+def test_rows_that_run_cost_two_queries_more(
     alice: User, alice_client: Browser, django_assert_num_queries: Any, rows: int
 ) -> None:
     worker_works()
     for _ in range(rows):
         under_way(alice, accepted=1, pending=1)
-    with django_assert_num_queries(4 + 5):
+    with django_assert_num_queries(4 + 4):
         shown(alice_client)
 
 
