@@ -65,6 +65,35 @@ def test_pages_have_no_violations(
     assert found == {}
 
 
+# What is pressed, visible, and smaller than a finger. Links in a text are no buttons.
+SMALL = """() => [...document.querySelectorAll(
+    "button, a.btn, select, a.page-link, a.nav-link, input[type=submit]"
+  )]
+  .filter((each) => each.checkVisibility({ visibilityProperty: true }))
+  .map((each) => [each, each.getBoundingClientRect()])
+  .filter(([, box]) => box.width > 1 && (box.height < 43.5 || box.width < 43.5))
+  .map(([each, box]) => `${each.outerHTML.slice(0, 90)} ${box.width}x${box.height}`)"""
+
+
+def test_on_a_phone_buttons_are_as_large_as_a_finger(
+    signed_in: Page, live_server: LiveServer, alice: User
+) -> None:
+    page, found = signed_in, {}
+    page.set_viewport_size({"width": 360, "height": 740})
+    for path in _addresses(alice):
+        page.goto(f"{live_server.url}{path}")
+        if small := page.evaluate(SMALL):
+            found[path] = small
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= 360, path
+    page.goto(f"{live_server.url}/")
+    page.get_by_role("button", name="Menu").click()
+    page.wait_for_timeout(500)  # it unfolds
+    if small := page.evaluate(SMALL):
+        found["the menu"] = small
+    assert found == {}
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_what_comes_of_a_form_has_no_violations(
     signed_in: Page, live_server: LiveServer, alice: User, theme: str
