@@ -38,8 +38,7 @@ class ListsColumn(tables.Column):  # type: ignore[misc]
     def render(self, value: Any) -> str:
         return format_html_join(
             " ",
-            '<a class="badge bg-secondary-subtle text-secondary-emphasis border '
-            'text-decoration-none text-wrap text-start lh-sm" href="{}">{}</a>',
+            '<a class="badge tag" href="{}">{}</a>',
             ((f"{reverse('mailings:client-list')}?list={it.pk}", it) for it in value),
         )
 
