@@ -86,6 +86,7 @@ PROMISES = {
         selection_of(
             "tests/crash/test_resources.py",
             "tests/mailsvc/test_cache.py",
+            "tests/mailsvc/test_patient_redis.py",
             only="cache or redis",
         ),
     ),
