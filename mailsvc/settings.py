@@ -362,9 +362,11 @@ LOGGING = {
         },
         "json": {"class": "mailsvc.logs.JsonFormatter"},
     },
+    "filters": {"refusals": {"()": "mailsvc.logs.WithoutTraces"}},
     "handlers": {
         "stderr": {
             "class": "mailsvc.logs.PatientHandler",
+            "filters": ["refusals"],
             "formatter": "json" if LOG_FORMAT == "json" else "line",
         }
     },
