@@ -28,6 +28,9 @@ _ROWS_AT_ONCE = 2_000
 _BOM = "\ufeff"  # by it spreadsheets know UTF-8
 # What a spreadsheet takes for a formula, after blanks, too (OWASP: CSV Injection).
 _FORMULA = re.compile(r"\s*[=+\-@\t\r\0]")
+# And what would begin a cell like that for who reads the file with another separator:
+# quotation marks in the middle of a cell are no quotation marks then.
+_HIDDEN = re.compile(r"([,;\t\r\n])(?=[\s\"]*[=+\-@])")
 # What may not stand in XML 1.0, and so not in XLSX.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -46,10 +49,14 @@ def safe_cell(value: Any) -> Any:
     The value as a cell of CSV that no spreadsheet takes for a formula.
 
     A text that begins like a formula gets an apostrophe in front, also if it is a phone
-    number: +7… becomes '+7….
+    number: +7… becomes '+7…. So does what follows a separator or a new line in it: the
+    file may be opened with commas where it has semicolons.
     """
     cell = plain_cell(value)
-    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
+    if not isinstance(cell, str):
+        return cell
+    cell = _HIDDEN.sub(r"\1'", cell)
+    return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
 def plain_cell(value: Any) -> Any:

@@ -108,6 +108,18 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
+class WithoutTraces(logging.Filter):
+    """
+    A request that is refused (another host's name, no right to it) is somebody's doing
+    out there: one line says so, and where in Django it was noticed tells nothing.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if getattr(record, "status_code", 500) < 500:
+            record.exc_info = record.exc_text = None
+        return True
+
+
 class PatientHandler(logging.StreamHandler):  # type: ignore[type-arg]
     """A log that can't be written, its disk being full, is lost; nothing else is."""
 

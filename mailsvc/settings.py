@@ -154,15 +154,16 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Web and worker are processes of their own: a cache in memory would not do.
 CACHES = {"default": env.cache_url("CACHE_URL", f"filecache://{VAR_DIR / 'cache'}")}
 if CACHES["default"]["BACKEND"] == "django_redis.cache.RedisCache":
+    CACHES["default"]["BACKEND"] = "mailsvc.patient_redis.Cache"
     CACHES["default"]["OPTIONS"] = {
         "IGNORE_EXCEPTIONS": True,  # without Redis the pages are slower, not broken
+        "REDIS_CLIENT_CLASS": "mailsvc.patient_redis.Connection",
         "SOCKET_CONNECT_TIMEOUT": 1,
         "SOCKET_TIMEOUT": 1,
     }
 else:
     # By default files are so few that reports would push out the limits of sign-ins.
     CACHES["default"]["OPTIONS"] = {"MAX_ENTRIES": 2000}
-DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = True
 
 # --- Users --------------------------------------------------------------------
 
@@ -361,9 +362,11 @@ LOGGING = {
         },
         "json": {"class": "mailsvc.logs.JsonFormatter"},
     },
+    "filters": {"refusals": {"()": "mailsvc.logs.WithoutTraces"}},
     "handlers": {
         "stderr": {
             "class": "mailsvc.logs.PatientHandler",
+            "filters": ["refusals"],
             "formatter": "json" if LOG_FORMAT == "json" else "line",
         }
     },

@@ -21,6 +21,7 @@ from mailsvc.views import Words
 from reports.details import Question
 from reports.overview import Period
 from reports.people import IN_STATE, State
+from users import roles
 from users.models import AuditEntry, User
 
 _LARGEST_ID = 2**63 - 1
@@ -229,6 +230,15 @@ def _end_of(minute: datetime) -> datetime:
     return minute + timedelta(minutes=1)
 
 
+class _RoleField(django_filters.fields.ModelChoiceField):  # type: ignore[misc]
+    def label_from_instance(self, obj: Group) -> str:
+        return roles.label(obj)
+
+
+class _RoleFilter(django_filters.ModelChoiceFilter):  # type: ignore[misc]
+    field_class = _RoleField
+
+
 class UserFilter(BaseFilter):
     q = SearchFilter("email", "full_name")
     state = django_filters.ChoiceFilter(
@@ -237,7 +247,7 @@ class UserFilter(BaseFilter):
         choices=State.choices,
         method="of_state",
     )
-    role = django_filters.ModelChoiceFilter(
+    role = _RoleFilter(
         field_name="groups",
         label=_("Role"),
         empty_label=_("any"),

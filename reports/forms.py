@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from mailings.models import Delivery, Run
 from mailings.retrying import Failure, failed
 from mailsvc.views import Words
-from users import managing
+from users import managing, roles
 from users.models import User
 
 
@@ -44,6 +44,8 @@ class _RolesForm(forms.ModelForm):  # type: ignore[type-arg]
         self.by = by
         if not by.is_superuser:
             del self.fields["groups"]
+        else:
+            self.fields["groups"].label_from_instance = roles.label  # type: ignore[attr-defined]
 
 
 class NewUserForm(_RolesForm):

@@ -22,6 +22,7 @@ from mailsvc.badges import Badge
 from mailsvc.tables import BaseTable, NumberColumn, TimeColumn
 from reports import ledger
 from reports.people import State, state_of
+from users import audit_words, roles
 from users.models import AuditEntry, User
 
 _USER_BADGES = {
@@ -38,7 +39,7 @@ def user_badge(user: User) -> Badge:
 
 def roles_of(user: User) -> str:
     """The names of the user's groups; ask for them with `prefetch_related`."""
-    names = [group.name for group in user.groups.all()]
+    names = [roles.shown(group.name) for group in user.groups.all()]
     return ", ".join([gettext("Administrator")] * user.is_superuser + names)
 
 
@@ -306,8 +307,12 @@ class AuditTable(BaseTable):
     def render_actor_email(self, value: str) -> str:
         return value or "—"
 
-    def render_object_name(self, value: str, record: AuditEntry) -> str:
-        return f"{_kind(record.object_type)}: {value}" if record.object_type else value
+    def render_object_name(self, record: AuditEntry) -> str:
+        name = audit_words.name_of(record)
+        return f"{_kind(record.object_type)}: {name}" if record.object_type else name
+
+    def render_reason(self, record: AuditEntry) -> str:
+        return audit_words.reason_of(record)
 
 
 def _kind(label: str) -> Any:

@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+from allauth.account.admin import EmailAddressAdmin
 from allauth.account.models import EmailAddress
 from allauth.mfa.admin import AuthenticatorAdmin
 from allauth.mfa.models import Authenticator
@@ -215,7 +216,59 @@ class _SignInAdmin:
 
 
 admin.site.unregister(Authenticator)
+admin.site.unregister(EmailAddress)
 admin.site.unregister(UserSession)
+
+
+@admin.register(EmailAddress)
+class AddressAdmin(EmailAddressAdmin):  # type: ignore[misc]
+    """Who signs in by which address: each change is on the audit log, at its user."""
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: EmailAddress,
+        form: Any,
+        change: bool,  # noqa: FBT001 - Django's signature
+    ) -> None:
+        super().save_model(request, obj, form, change)
+        if form.has_changed():
+            self._put_down("~" if change else "+", obj, request)
+
+    def delete_model(self, request: HttpRequest, obj: EmailAddress) -> None:
+        self._put_down("−", obj, request)
+        super().delete_model(request, obj)
+
+    @transaction.atomic
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        for each in queryset:
+            self.delete_model(request, each)
+
+    @admin.action(description=EmailAddressAdmin.make_verified.short_description)
+    @transaction.atomic
+    def make_verified(self, request: HttpRequest, queryset: Any) -> None:
+        chosen = list(queryset.filter(verified=False).values_list("pk", flat=True))
+        super().make_verified(request, queryset)
+        for each in EmailAddress.objects.filter(pk__in=chosen, verified=True):
+            self._put_down("~", each, request)
+
+    @staticmethod
+    def _put_down(sign: str, address: EmailAddress, request: HttpRequest) -> None:
+        marks = [
+            words
+            for words, holds in (
+                (_("primary"), address.primary),
+                (_("verified"), address.verified),
+            )
+            if holds
+        ]
+        more = f" ({', '.join(map(str, marks))})" if marks else ""
+        audit.record(
+            AuditEntry.Action.EMAIL_CHANGED,
+            by=_by(request),
+            on=address.user,
+            reason=f"{sign} {address.email}{more}",
+        )
 
 
 @admin.register(Authenticator)

@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from users import audit
 from users.models import AuditEntry, User
@@ -29,6 +30,18 @@ ROLES: dict[str, tuple[str, ...]] = {
         "users.view_audit_log",
     ),
 }
+
+_SHOWN = {MANAGERS: _("Managers")}
+
+
+def shown(name: str) -> str:
+    """A role's name for people: ours in the reader's language, others as they are."""
+    return str(_SHOWN.get(name, name))
+
+
+def label(role: Group) -> str:
+    """As an option of a form."""
+    return shown(role.name)
 
 
 def create_missing(**kwargs: Any) -> None:

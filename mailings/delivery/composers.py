@@ -63,6 +63,8 @@ class Composers:
                 letter = self._letter(claim)
             except NotComposed as error:
                 composed.results.append(_not_composed(claim, str(error)))
+            except MemoryError:  # is nobody's fault, and stays what it is
+                raise
             except Exception as error:  # one recipient must not stop the others
                 logger.exception(
                     "A message was not composed.",
@@ -80,7 +82,7 @@ class Composers:
             self._owners[run.pk] = run.mailing.owner_id
             try:
                 self._of_runs[run.pk] = self._composer(run)
-            except Error:  # the database's, of which all runs are
+            except (Error, MemoryError):  # the database's, or ours: all runs'
                 raise
             except Unreadable as error:
                 composed.unreadable[run.pk] = str(error)

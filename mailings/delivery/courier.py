@@ -60,8 +60,7 @@ class Courier:
         growing. At most `per_domain` letters of one domain are under way; 0 is as many
         as do no harm. A probe is one connection until the first result is there.
         """
-        self._server = server
-        self._journal = journal
+        self._server, self._journal = server, journal
         self._timeouts = timeouts
         self._batch = batch
         self._pipelining = pipelining
@@ -77,12 +76,11 @@ class Courier:
         self._lock = threading.Lock()  # guards the five above
         self._news = threading.Event()
         self._lease_until = 0.0
-        self._handed_over: set[int] = set()  # bodies without an outcome yet
+        self._handed_over: dict[int, bool] = {}  # bodies; true: without an outcome yet
         self.failure = ""  # why nothing is handed over any more; ours, not the server's
         self._closing = False
-        self._ready: asyncio.Event
-        self._welcome: asyncio.Event
-        self._end: asyncio.Event
+        self._ready, self._welcome = asyncio.Event(), asyncio.Event()
+        self._end = asyncio.Event()
         self._loop = asyncio.SelectorEventLoop(BeforeWaiting(self._put_down))
         self._started, self._ended = threading.Event(), threading.Event()
         # In the pump's context: its lines of the log name the lease, and these do, too.
@@ -109,8 +107,8 @@ class Courier:
         return self._tray.backlog
 
     @property
-    def unfinished(self) -> int:  # without a result so far
-        return self._tray.unfinished
+    def unfinished(self) -> int:  # without a result so far, and perhaps with one later
+        return 0 if self._ended.is_set() else self._tray.unfinished
 
     @property
     def broken(self) -> set[int]:  # deliveries: see `Breaks`
@@ -118,7 +116,7 @@ class Courier:
 
     @property
     def has_connections(self) -> bool:
-        return self._seats > 0
+        return self._seats > 0 and not self._ended.is_set()
 
     def collect(self, seconds: float) -> Takings:
         """What has come in, after waiting for a batch or `seconds`."""
@@ -170,22 +168,25 @@ class Courier:
             with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
                 runner.run(self._work())
             self._put_down()
+        except BaseException as error:  # no memory, above all
+            self.failure = self.failure or repr(error)
+            logger.exception("The connections have failed.")
         finally:
+            self._started.set()
             self._ended.set()
 
     def _wake_all(self) -> None:
-        self._ready.set()
-        self._welcome.set()
-        self._end.set()
+        for event in (self._ready, self._welcome, self._end):
+            event.set()
 
     async def _work(self) -> None:
-        self._ready, self._welcome = asyncio.Event(), asyncio.Event()
-        self._end = asyncio.Event()
         self._started.set()
-        seats = [self._carry(seat) for seat in range(self._seats)]
-        for ended in await asyncio.gather(*seats, return_exceptions=True):
-            if isinstance(ended, BaseException):
-                logger.error("A connection's task failed.", exc_info=ended)
+        for seat in asyncio.as_completed(map(self._carry, range(self._seats))):
+            try:
+                await seat
+            except Exception as error:  # over no letter: no memory, above all
+                logger.exception("A connection's task failed.")
+                self._give_up(repr(error))
 
     async def _carry(self, seat: int) -> None:
         """One connection: takes letter after letter until there is no more work."""
@@ -233,7 +234,9 @@ class Courier:
         finally:
             for letter in filter(self._tray.begin, ahead):
                 self._give_back(letter)
-            self._leave()
+            with self._lock:
+                self._seats -= 1
+                self._news.set()
             if connection is not None:
                 await connection.close()
 
@@ -279,7 +282,7 @@ class Courier:
                 raise NotBegun(f"The journal can't be written: {error}") from error
             if clock() >= self._lease_until or self._journal.is_taken:
                 raise NotBegun("The lease has run out.")
-            self._handed_over.add(letter.delivery_id)
+            self._handed_over[letter.delivery_id] = True
 
         def following() -> Letter | None:
             # The last ones are for who has none: nobody waits beside an idle seat.
@@ -311,18 +314,19 @@ class Courier:
         return not verdict.is_unknown
 
     def _note_not_taken(self, letter: Letter) -> None:
-        self._handed_over.discard(letter.delivery_id)
+        self._handed_over.pop(letter.delivery_id, None)
         # Without the line it would be in doubt after a kill, and not doubled.
         with contextlib.suppress(OSError):
             self._journal.not_taken(letter.delivery_id)
 
     def _account_for(self, letter: Letter, error: Exception) -> None:
-        """After a failure of our own: sent, perhaps, or certainly not begun."""
-        if letter.delivery_id not in self._handed_over:
+        """After a failure of our own; what has an outcome is left to the journal."""
+        is_open = self._handed_over.get(letter.delivery_id)
+        if is_open is None:  # certainly not begun
             self._give_back(letter)
-            return
-        unknown = Outcome(Verdict.UNKNOWN, Phase.DOT, None, "", repr(error))
-        self._enter(letter, Result(letter.delivery_id, unknown, datetime.now(UTC), 0))
+        elif is_open:
+            doubt = Outcome(Verdict.UNKNOWN, Phase.DOT, None, "", repr(error))
+            self._enter(letter, Result(letter.delivery_id, doubt, datetime.now(UTC), 0))
 
     def _give_up(self, reason: str) -> None:
         """Ends all seats: here, not at the server, something is wrong."""
@@ -334,8 +338,8 @@ class Courier:
 
     def _enter(self, letter: Letter, result: Result, *, road: float = 0.0) -> None:
         """`road` are the seconds that it was on the way, whoever it is for."""
-        self._handed_over.discard(result.delivery_id)
         self._journal.received(result)
+        self._handed_over[result.delivery_id] = False  # never again, whatever fails now
         with self._lock:
             self._breaks.server_works = True
             self._takings.results.append(result)
@@ -347,6 +351,7 @@ class Courier:
         self._tray.done(letter, result, road=road)
         if is_batch or is_refused or not self._tray.has_letters:
             self._news.set()
+        del self._handed_over[result.delivery_id]
         self._ready.set()  # there may be room for a domain that waited
         self._welcome.set()
 
@@ -393,8 +398,3 @@ class Courier:
         with self._lock:
             self._resting -= rests_now
         return not self._closing
-
-    def _leave(self) -> None:
-        with self._lock:
-            self._seats -= 1
-            self._news.set()

@@ -9,7 +9,7 @@ from django.db import models
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from users import permissions
+from users import permissions, roles
 from users.models import User
 from users.permissions import Level
 
@@ -43,7 +43,8 @@ class ShareForm(forms.Form):
         # Nobody learns here which groups there are besides their own.
         groups = Group.objects.filter(user=by).order_by("name")
         if groups.exists():
-            self.fields["group"].queryset = groups  # type: ignore[attr-defined]
+            field: Any = self.fields["group"]
+            field.queryset, field.label_from_instance = groups, roles.label
         else:
             del self.fields["group"]
 

@@ -16,7 +16,7 @@ from django.views.generic.detail import SingleObjectMixin
 from mailings.forms.sharing import ShareForm
 from mailings.models import ClientList, Mailing, Message
 from mailings.views.access import Own
-from users import permissions
+from users import permissions, roles
 from users.permissions import Level
 
 KINDS: dict[str, Any] = {"mailing": Mailing, "message": Message, "list": ClientList}
@@ -97,7 +97,7 @@ class Unshare(_Shared, View):
 def shares_of(obj: models.Model) -> list[Share]:
     """Colleagues, groups and invitations; a colleague looks like an invitation."""
     shares = [
-        Share(holder.name, level is Level.CHANGE, holder.pk)
+        Share(roles.shown(holder.name), level is Level.CHANGE, holder.pk)
         if isinstance(holder, Group)
         else Share(holder.email.lower(), level is Level.CHANGE)
         for holder, level in permissions.shares_of(obj).items()

@@ -22,11 +22,14 @@ END = "<!-- to here: {kind} -->"
 
 # What no test of ours builds, or not all of it, and why.
 NOT_BUILT = {
-    18: "too little memory: what Python and the libraries do then is not ours, and the "
-    "supervisor's restart is that of any other crash (Y9)",
-    26: "the power of a whole machine, with the database's files as they were at the "
-    "last fsync: the database's own promise is relied on; what the worker does after "
-    "it, with another boot id and without a journal, is tested",
+    18: "no memory within the C of a library (psycopg, OpenSSL, SQLite), which may end "
+    "the process: that is a crash as any other (Y1-Y6); the system's own killer of "
+    "processes is kill -9, and the supervisor's restart Y9",
+    26: "the power of a whole machine: of SQLite's files there is what each fsync "
+    "left, never half of what came after it; PostgreSQL's files are its own promise "
+    "(Y12 has the crash of its server). A disk under VAR_DIR that loses a tail while "
+    "the machine runs on, as one of a file server does, would be believed: VAR_DIR is "
+    "to be a local one",
     29: "a template that takes for ever: placeholders are filled in one pass over the "
     "text, there is nothing that could",
 }

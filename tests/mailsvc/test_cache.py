@@ -130,9 +130,13 @@ def test_without_redis_everything_is_computed_at_once(
 ) -> None:
     settings.CACHES = {
         "default": {
-            "BACKEND": "django_redis.cache.RedisCache",
+            "BACKEND": "mailsvc.patient_redis.Cache",
             "LOCATION": "redis://127.0.0.1:1/0",  # nobody listens there
-            "OPTIONS": {"IGNORE_EXCEPTIONS": True, "SOCKET_CONNECT_TIMEOUT": 1},
+            "OPTIONS": {
+                "IGNORE_EXCEPTIONS": True,
+                "REDIS_CLIENT_CLASS": "mailsvc.patient_redis.Connection",
+                "SOCKET_CONNECT_TIMEOUT": 1,
+            },
         }
     }
     begun = time.monotonic()

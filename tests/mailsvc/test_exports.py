@@ -11,6 +11,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
+from hypothesis import given
+from hypothesis import strategies as st
 from openpyxl import load_workbook
 
 from mailsvc.exports import safe_cell
@@ -27,10 +29,15 @@ from users.permissions import Level
         ("+7 495 000", "'+7 495 000"),
         ("-1", "'-1"),
         ("@SUM(A1)", "'@SUM(A1)"),
-        ("\t=1", "'\t=1"),
+        ("\t=1", "'\t'=1"),
         ("  =1", "'  =1"),
-        ("\r=1", "'\r=1"),
+        ("\r=1", "'\r'=1"),
         ("\x00=1", "' =1"),
+        ("x,=1+1", "x,'=1+1"),
+        ("x; +7 495", "x;' +7 495"),
+        ('x,"=1+1"', 'x,\'"=1+1"'),
+        ("x\n=1+1", "x\n'=1+1"),
+        ("one, two; three - four", "one, two; three - four"),
         ("a=1", "a=1"),
         ("", ""),
         (None, ""),
@@ -44,6 +51,17 @@ from users.permissions import Level
 )
 def test_no_cell_is_taken_for_a_formula(value: Any, cell: Any) -> None:
     assert safe_cell(value) == cell
+
+
+@given(st.lists(st.text(alphabet=",;\t\n\"' =+-@a"), min_size=1, max_size=4))
+def test_nor_is_one_whatever_separator_it_is_read_with(row: list[str]) -> None:
+    for written in ",;":
+        file = StringIO()
+        csv.writer(file, delimiter=written).writerow([safe_cell(each) for each in row])
+        for read in ",;\t":
+            lines = csv.reader(StringIO(file.getvalue(), newline=""), delimiter=read)
+            cells = [cell.lstrip() for line in lines for cell in line]
+            assert not any(cell.startswith(tuple("=+-@")) for cell in cells)
 
 
 def test_times_stay_times_on_the_readers_clock() -> None:

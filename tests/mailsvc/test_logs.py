@@ -4,11 +4,13 @@ import json
 import logging
 import subprocess
 import sys
+from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from mailings.models import Attempt, Lease, Run
 from mailsvc import logs
@@ -70,6 +72,48 @@ def test_a_line_of_text_names_them_at_its_end() -> None:
         line = written(TEXT, "Hi\nyou", extra={"delivery": 5, "run": 3})
     assert line == "WARNING Hi you run=3 delivery=5 lease=7\n"
     assert written(TEXT, "Hi") == "WARNING Hi\n"
+
+
+# --- of requests ---
+
+
+@pytest.fixture
+def log() -> Iterator[StringIO]:
+    """What goes where the log of the installation goes."""
+    [handler] = logging.getLogger("django").handlers
+    stream = StringIO()
+    before = handler.setStream(stream)  # type: ignore[attr-defined]
+    yield stream
+    handler.setStream(before)  # type: ignore[attr-defined]
+
+
+def test_a_request_for_another_host_is_one_line(log: StringIO) -> None:
+    assert Client().get("/", HTTP_HOST="evil.example").status_code == 400
+    said = log.getvalue()
+    assert said.count("\n") == 1
+    assert "DisallowedHost" in said
+    assert "evil.example" in said
+
+
+@pytest.mark.django_db
+def test_a_request_that_is_not_allowed_is_one_line(
+    log: StringIO, alice_client: Client
+) -> None:
+    assert alice_client.get("/manage/audit/").status_code == 403
+    assert log.getvalue().count("\n") == 1
+
+
+@pytest.mark.django_db
+def test_where_an_error_was_raised_is_told(
+    log: StringIO, alice_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("broken")
+
+    monkeypatch.setattr("mailsvc.middleware.UserPreferencesMiddleware.__call__", broken)
+    alice_client.raise_request_exception = False
+    assert alice_client.get("/").status_code == 500
+    assert "Traceback" in log.getvalue()
 
 
 # --- of real commands ---

@@ -24,11 +24,12 @@ class Redis:
         self.port = free_port()
         self.caches: dict[str, Any] = {
             "default": {
-                "BACKEND": "django_redis.cache.RedisCache",
+                "BACKEND": "mailsvc.patient_redis.Cache",
                 "LOCATION": f"redis://127.0.0.1:{self.port}/0",
                 # As in mailsvc.settings.
                 "OPTIONS": {
                     "IGNORE_EXCEPTIONS": True,
+                    "REDIS_CLIENT_CLASS": "mailsvc.patient_redis.Connection",
                     "SOCKET_CONNECT_TIMEOUT": 1,
                     "SOCKET_TIMEOUT": 1,
                 },
@@ -36,6 +37,10 @@ class Redis:
         }
 
     def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def start(self) -> None:
         self._process = subprocess.Popen(
             [
                 "redis-server",
@@ -48,7 +53,6 @@ class Redis:
         while not self._answers():
             assert time.monotonic() < deadline, "redis-server did not start"
             time.sleep(0.05)
-        return self
 
     def __exit__(self, *exc: object) -> None:
         self.stop()

@@ -55,6 +55,31 @@ def test_a_changed_address_is_the_one_to_sign_in_with(
     assert list(addresses) == [("alice@example.org", True)]
 
 
+def test_addresses_are_changed_on_record(
+    admin: User, admin_client: Client, alice: User
+) -> None:
+    url = "/admin/account/emailaddress/"
+    data = {"user": alice.pk, "email": "second@example.com"}
+    assert admin_client.post(f"{url}add/", data).status_code == 302
+    address = EmailAddress.objects.get(email="second@example.com")
+    act = {"action": "make_verified", "_selected_action": [address.pk]}
+    assert admin_client.post(url, act).status_code == 302
+    changed = data | {"email": "third@example.com"}
+    page = f"{url}{address.pk}/change/"
+    assert admin_client.post(page, changed).status_code == 302
+    assert admin_client.post(page, changed).status_code == 302  # nothing is changed
+    delete = {"post": "yes"}
+    assert admin_client.post(f"{url}{address.pk}/delete/", delete).status_code == 302
+    log = AuditEntry.objects.filter(action="email_changed").order_by("pk")
+    assert {(entry.actor, entry.object_id) for entry in log} == {(admin, alice.pk)}
+    assert [entry.reason for entry in log] == [
+        "+ second@example.com",
+        "~ second@example.com (verified)",
+        "~ third@example.com",
+        "− third@example.com",
+    ]
+
+
 def change(client: Client, user: User, **values: object) -> Any:
     """Posts the form of the user as it is, with these values."""
     data: dict[str, object] = {

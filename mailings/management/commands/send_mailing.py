@@ -63,9 +63,11 @@ class Command(ServiceCommand):
                 return dry_run(mailing, again=options["again"])
             if objection := delivery.objection(timezone.now()):
                 raise CommandError(objection)
-            run = lifecycle.send_now(
-                mailing, now=timezone.now(), again=options["again"]
-            )
+            now = timezone.now()
+            if options["again"]:
+                run = lifecycle.send_again(mailing, now=now)
+            else:
+                run = lifecycle.send_now(mailing, now=now, again=False)
         except lifecycle.NotPossible as error:
             raise CommandError(str(error)) from error
         if run is None:

@@ -16,7 +16,7 @@ from tests import recipes
 from tests.support.commands import Called, call
 from tests.support.smtp_script import CLOSE, USUAL, Context, reply, taken
 from tests.support.smtp_server import SmtpServer
-from users.models import User
+from users.models import AuditEntry, User
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -250,7 +250,10 @@ def test_only_who_says_again_sends_once_more(
     weekly: Mailing, smtp_server: SmtpServer
 ) -> None:
     assert send(weekly, "--again", "--dry-run").data["recipients"] == 3
+    assert not AuditEntry.objects.filter(action="mailing_sent").exists()
     assert send(weekly, "--again").data["accepted"] == 3
+    entry = AuditEntry.objects.get(action="mailing_sent")
+    assert (entry.actor_email, entry.object_id) == ("", weekly.pk)
     assert len(smtp_server.received) == 6
     assert Run.objects.count() == 2
 

@@ -1,10 +1,12 @@
 """What a killed, sleeping or far-away pump leaves behind is put right, once."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from mailings import delivery
@@ -157,6 +159,34 @@ def test_after_a_power_loss_all_that_was_claimed_is_in_doubt(
     pump.die()
     delivery.recover(timezone.now())
     assert ledger(run) == {"planned": 3, "unknown": 3, "attempts": 3}
+
+
+def test_wherever_the_last_line_is_cut_what_left_is_in_doubt_and_nothing_else(
+    dead_pump: DeadPump,
+) -> None:
+    """
+    Y26. The journal ends at any byte: a disk was full, or a tail was lost.
+
+    A line counts when it is whole, as a body leaves only then: what was handed over is
+    in doubt or has its outcome, the rest goes back to the queue.
+    """
+    dead_pump.die()
+    path = dead_pump.journal.path
+    text = path.read_bytes()
+    emails = {claim.delivery_id: claim.email for claim in dead_pump.claims}
+    for end in range(len(text) + 1):
+        expected = dict.fromkeys(emails.values(), "pending")
+        for line in text[:end].splitlines(keepends=True):
+            if line.endswith(b"\n"):
+                delivery_id = int(re.findall(rb"\d+", line)[0])
+                is_now = {b"D": "unknown", b"N": "pending", b"R": "accepted"}[line[:1]]
+                expected[emails[delivery_id]] = is_now
+        path.write_bytes(text[:end])
+        with transaction.atomic():
+            assert delivery.recover(timezone.now()) == 1
+            assert states(Run.objects.get()) == expected, text[:end]
+            transaction.set_rollback(True)
+        path.with_suffix(".taken").unlink()
 
 
 def test_a_pump_on_another_machine_is_left_to_its_own_recovery(

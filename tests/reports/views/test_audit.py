@@ -1,12 +1,14 @@
 import pytest
 import time_machine
+from django.contrib.auth.models import Group
 from django.test import Client
+from django.utils import translation
 from pytest_django import DjangoAssertNumQueries
 
 from mailings import lifecycle
 from reports.tables import history_url
 from tests import recipes
-from users import audit, blocking
+from users import audit, blocking, managing, permissions, roles
 from users.models import AuditEntry, User
 
 AUDIT = "/manage/audit/"
@@ -128,6 +130,31 @@ def test_what_was_written_by_others_is_text(
     audit.record(Action.USER_CHANGED, by=manager, on=manager, reason="<b>x</b>")
     page = manager_client.get(AUDIT).content.decode()
     assert "&lt;b&gt;x&lt;/b&gt;" in page
+
+
+def test_roles_and_levels_are_told_in_the_readers_language(
+    admin: User, manager: User, manager_client: Client, alice: User, bob: User
+) -> None:
+    managers = Group.objects.get(name="Managers")
+    managing.set_groups(bob, [managers], by=admin)
+    message = recipes.message(alice)
+    permissions.share(message, to=bob, level=permissions.Level.CHANGE, by=alice)
+    permissions.share(message, to=managers, level=permissions.Level.VIEW, by=alice)
+    roles.delete(managers, by=admin)
+    User.objects.filter(pk=manager.pk).update(language="ru", is_superuser=True)
+    rows = manager_client.get(AUDIT).context["table"].paginated_rows
+    with translation.override("ru"):
+        cells = [
+            (row.get_cell("object_name"), row.get_cell("reason"))
+            for row in rows
+            if row.record.action != Action.SIGNED_IN
+        ]
+    assert cells == [
+        ("группа: Менеджеры", "—"),
+        (f"сообщение: {message}", "Менеджеры: видеть"),
+        (f"сообщение: {message}", f"{bob.email}: видеть и изменять"),
+        (f"пользователь: {bob}", "+ Менеджеры"),
+    ]
 
 
 def test_days_are_those_of_the_reader(manager: User, manager_client: Client) -> None:

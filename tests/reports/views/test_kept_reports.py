@@ -136,9 +136,13 @@ def test_without_redis_every_page_is_there(
 ) -> None:
     settings.CACHES = {
         "default": {
-            "BACKEND": "django_redis.cache.RedisCache",
+            "BACKEND": "mailsvc.patient_redis.Cache",
             "LOCATION": "redis://127.0.0.1:1/0",  # nobody listens there
-            "OPTIONS": {"IGNORE_EXCEPTIONS": True, "SOCKET_CONNECT_TIMEOUT": 1},
+            "OPTIONS": {
+                "IGNORE_EXCEPTIONS": True,
+                "REDIS_CLIENT_CLASS": "mailsvc.patient_redis.Connection",
+                "SOCKET_CONNECT_TIMEOUT": 1,
+            },
         }
     }
     address = path.format(run=run.pk, mailing=run.mailing_id)
