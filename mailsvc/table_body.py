@@ -5,12 +5,12 @@ The package's own way studies the signature of a function and runs a template fo
 cell; here each column is looked at once per table.
 """
 
+import html
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
-from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Model
 from django.utils.formats import localize
@@ -163,8 +163,14 @@ def _wanted(function: Callable[..., Any]) -> tuple[str, ...]:
 
 def _shown(content: Any) -> str:
     """As a template shows a value."""
+    # The usual ones first, without the many ways that Django goes for anything else.
+    kind = type(content)
+    if kind is SafeString:
+        return str(content)
+    if kind is str:
+        return html.escape(content)
+    if kind is int and -1000 < content < 1000:
+        return str(content)
     if isinstance(content, str):
         return str(conditional_escape(content))
-    if type(content) is int and not settings.USE_THOUSAND_SEPARATOR:
-        return str(content)
     return str(conditional_escape(localize(template_localtime(content))))

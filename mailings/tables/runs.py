@@ -28,7 +28,7 @@ def _counter(name: str, short: Any) -> NumberColumn:
     return NumberColumn(verbose_name=whole, short=short)
 
 
-class RunTable(BaseTable):
+class RunTable(LateTable):
     """The books of each run, column by column."""
 
     scheduled_for = TimeColumn(linkify=True)

@@ -27,7 +27,9 @@ class RunListPage(AtHand, TablePage):
     lead = _("Each time that a mailing went out, and what became of it.")
 
     def get_queryset(self) -> "QuerySet[Any]":
-        return super().get_queryset().select_related("mailing")
+        # Without the texts, each of which may be half a megabyte.
+        rows = super().get_queryset().select_related("mailing")
+        return rows.defer("body", "body_html")
 
 
 def ledger_of(run: Run) -> dict[str, Any]:
