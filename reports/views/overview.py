@@ -20,7 +20,7 @@ from users.permissions import shared_with
 _SHOWN = (
     *("title", "status", "periodicity", "start_at", "end_at", "timezone"),
     *("paused_at", "held_at", "deleted_at", "created_at"),
-    *("owner__email", "owner__full_name", "owner__is_active"),
+    *("owner__email", "owner__full_name", "owner__is_active", "owner__deleted_at"),
 )
 
 
