@@ -36,6 +36,7 @@ COLD_P95, WARM_P95, UNCHANGED = 100.0, 25.0, 5.0  # ms
 TIMES_NAIVE = 100
 GROWTH = 1.2  # from a tenth of the attempts to all of them
 NOISE = 1.0  # ms by which a median may differ for no reason
+_FEWEST = 100  # mailings: two of each of the 50 owners that `filling` makes
 
 
 @dataclass
@@ -238,6 +239,8 @@ def arguments() -> argparse.Namespace:
     options = parser.parse_args()
     if options.runs % options.mailings or options.mailings % 10:
         parser.error("--runs must be a multiple of --mailings, and that of 10")
+    if options.mailings < _FEWEST:
+        parser.error(f"--mailings must be {_FEWEST} at least: two per owner")
     return options
 
 

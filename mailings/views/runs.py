@@ -55,7 +55,10 @@ class RunDetailPage(Visible, TablePage):
         return get_object_or_404(runs, pk=self.kwargs["pk"])
 
     def get_queryset(self) -> "QuerySet[Any]":
-        return Delivery.objects.filter(run=self.run).with_last_reply()
+        rows = Delivery.objects.filter(run=self.run).with_last_reply()
+        # As they were planned. There is an index in this order; by their keys, page 200
+        # would sort all keys of the run.
+        return rows.order_by("client_id", "pk")
 
     def get_table_kwargs(self) -> dict[str, Any]:
         """The books have counted them, unless more is asked for than a state."""
