@@ -86,3 +86,19 @@ def test_send_now_says_what_is_in_the_way(
     _act(alice_client, things.mailing, "pause")
     page = _act(alice_client, things.mailing, "send")
     assert "The mailing is paused. Resume it first." in page
+
+
+def test_while_letters_are_on_their_way_a_pause_says_that_it_is_stopping(
+    alice: User, alice_client: Browser
+) -> None:
+    mailing = recipes.mailing(alice)
+    run = recipes.run(mailing, sending=2, pending=3)
+    words = "Stopping… 2 letters are still on their way."
+    pages = (mailing.get_absolute_url(), run.get_absolute_url())
+    for page in pages:
+        assert words not in alice_client.get(page).content.decode()
+    alice_client.post(f"{mailing.get_absolute_url()}pause/")
+    for page in pages:
+        assert words in alice_client.get(page).content.decode()
+        # It looks again soon, as this is over in a moment.
+        assert alice_client.get(page).context["refresh"] == 2
