@@ -122,7 +122,8 @@ def _rows(data: Any) -> Any:
 
 
 class BaseTable(django_tables2.Table):  # type: ignore[misc]
-    # What to do while there are no rows: the name of an address, and a button's words.
+    # What to do while there are no rows, where no button above says it: the name of an
+    # address, and words.
     first_step: ClassVar[tuple[str, Any] | None] = None
 
     class Meta:

@@ -84,8 +84,6 @@ class ClientTable(SearchedTable):
         update="mailings:client-update", delete="mailings:client-delete"
     )
 
-    first_step = ("mailings:import-create", _("Import clients"))
-
     class Meta(BaseTable.Meta):
         model = Client
         fields = (
@@ -172,8 +170,6 @@ class SuppressionTable(BaseTable):
         verbose_name=_("Actions"),
     )
 
-    first_step = ("mailings:client-list", _("To the clients"))
-
     class Meta(BaseTable.Meta):
         model = Suppression
         fields = ("email", "kind", "since", "mailing", "words", "owner", "allow")
@@ -209,8 +205,6 @@ class ClientListTable(BaseTable):
     actions = ActionsColumn(
         update="mailings:list-update", delete="mailings:list-delete"
     )
-
-    first_step = ("mailings:list-create", _("New list"))
 
     class Meta(BaseTable.Meta):
         model = ClientList

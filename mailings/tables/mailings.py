@@ -31,8 +31,6 @@ class MessageTable(BaseTable):
         update="mailings:message-update", delete="mailings:message-delete"
     )
 
-    first_step = ("mailings:message-create", _("New message"))
-
     class Meta(BaseTable.Meta):
         model = Message
         fields = ("subject", "updated_at")
@@ -103,8 +101,6 @@ class MailingTable(BaseTable):
         duplicate="mailings:mailing-duplicate",
         delete="mailings:mailing-delete",
     )
-
-    first_step = ("mailings:mailing-create", _("New mailing"))
 
     class Meta(BaseTable.Meta):
         model = Mailing
