@@ -87,3 +87,15 @@ def test_the_list_does_not_show_foreign_runs(
 ) -> None:
     answer = charlie_client.get(reverse("mailings:run-list"))
     assert list(answer.context["object_list"]) == []
+
+
+def test_an_empty_list_leads_on(alice_client: Browser) -> None:
+    page = alice_client.get("/runs/").content.decode()
+    assert "No runs yet." in page
+    assert f'href="{reverse("mailings:mailing-list")}">To the mailings</a>' in page
+
+
+def test_a_search_that_finds_nothing_leads_back(alice_client: Browser) -> None:
+    page = alice_client.get("/runs/", {"q": "nothing"}).content.decode()
+    assert "Nothing was found." in page
+    assert '<a href="/runs/">Show all</a>' in page
