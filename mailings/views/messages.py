@@ -32,6 +32,7 @@ from mailsvc.views import (
 from users.models import User
 
 _SUBJECT_SHOWN = 60  # characters of a subject, in a list of mails
+_MAILINGS_SHOWN = 5  # of those that use a message
 
 
 class MessageListPage(AtHand, TablePage):
@@ -131,8 +132,11 @@ class MessageUpdatePage(_Writing, Changeable, ByOwner, UpdatePage):
     success_message = _("The message is saved. Runs that have begun keep the old text.")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        using = Mailing.objects.visible_to(self.user).filter(message=self.object)
-        return super().get_context_data(in_use=using.unfinished(), **kwargs)
+        visible = Mailing.objects.visible_to(self.user).unfinished()
+        using = visible.filter(message=self.object)
+        return super().get_context_data(
+            used_by=using[:_MAILINGS_SHOWN], use_count=using.count(), **kwargs
+        )
 
 
 class MessageDeletePage(Own, ConfirmPage):
@@ -145,8 +149,8 @@ class MessageDeletePage(Own, ConfirmPage):
     @property
     def consequence(self) -> str:  # type: ignore[override]
         """Where it is in use, before it is refused."""
-        using = list(Mailing.objects.filter(message=self.object).existing())
-        return self._refusal(len(using)) if using else ""
+        count = Mailing.objects.filter(message=self.object).existing().count()
+        return self._refusal(count) if count else ""
 
     def confirmed(self) -> None:
         removing.delete_message(self.object, by=self.user)
