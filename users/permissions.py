@@ -101,8 +101,12 @@ class OwnedQuerySet(models.QuerySet[_Row]):
         return self.annotate(share_count=counts[0] + counts[1] + counts[2])
 
     def _of_parents(self, rule: str, user: User) -> Self:
-        parents = getattr(self._parents(), rule)(user)
-        return self.filter(**{f"{self.parent}__in": parents})
+        parents = self._parents()
+        if parents.shareable and user.is_active:
+            level = Level.CHANGE if rule == "changeable_by" else Level.VIEW
+            keys = _keys_at_hand(parents.model, level, parents.owner_path)
+            return self.filter(**{f"{self.parent}__in": _Keys(keys, user.pk)})
+        return self.filter(**{f"{self.parent}__in": getattr(parents, rule)(user)})
 
     def _parents(self) -> Any:
         field: Any = self.model._meta.get_field(str(self.parent))
@@ -111,10 +115,10 @@ class OwnedQuerySet(models.QuerySet[_Row]):
     def _owned_or_shared(self, user: User, level: Level) -> Self:
         if not user.is_active:
             return self.none()
+        own = Q(**{self.owner_path: user})
         if not self.shareable:
-            return self.filter(**{self.owner_path: user})
-        at_hand = _keys_at_hand(self.model, level, self.owner_path)
-        return self.filter(pk__in=_Keys(at_hand, user.pk))
+            return self.filter(own)
+        return self.filter(own | _shared_with(user, self.model, level))
 
 
 def shared_with(user: User, model: type[models.Model]) -> list[int]:
@@ -147,10 +151,11 @@ def _keys_shared(model: type[models.Model], level: Level) -> Statement:
 @cache
 def _keys_at_hand(model: type[models.Model], level: Level, owner: str) -> Statement:
     """
-    Those, and the keys of what is the `user`'s own.
+    Those, and the keys of what is the `user`'s own: for rows that belong to these.
 
     Not "own OR shared": PostgreSQL takes half of the table to be either, and reads all
-    runs there are to find those of twenty mailings.
+    runs there are to find those of twenty mailings. For the table itself the OR is the
+    safer one: it is one look at each row, also where nothing is known of the shares.
     """
 
     def keys() -> "QuerySet[Any, Any]":

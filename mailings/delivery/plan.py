@@ -214,7 +214,8 @@ def _insert_deliveries(run: Run, step: int, now: datetime) -> int:
             " CASE WHEN s.kind IS NULL THEN 'pending' ELSE 'suppressed' END,"
             " COALESCE(s.kind, ''), 0, %s FROM c"
             f" LEFT JOIN {quoted(Suppression._meta.db_table)} AS s"
-            " ON s.owner_id = %s AND s.email = LOWER(c.email)",
+            " ON s.owner_id = %s AND s.email = LOWER(c.email)"
+            " ORDER BY c.id",  # a join may come in any order
             [
                 *parameters,
                 run.pk,
