@@ -51,9 +51,9 @@ def rehearse(
 ) -> Rehearsal:
     """What a run that began now would send; stops looking after `seconds`."""
     composer = Composer(_text(mailing, now), sender=settings.DEFAULT_FROM_EMAIL)
-    everybody = mailing.recipients()
-    found = Rehearsal(recipients=mailing.reach().figures()[0])
-    rows: Any = everybody.with_suppression().order_by("pk")
+    reach = mailing.reach()
+    found = Rehearsal(recipients=reach.figures()[0])
+    rows: Any = reach.clients().with_suppression().order_by("pk")
     until = time.monotonic() + seconds
     for row in rows.values_list("full_name", "email", "suppressed_as").iterator():
         if time.monotonic() > until:
