@@ -48,14 +48,17 @@ class Chapter:
     may_retry: bool
 
 
-def deliveries_to(email: str, user: User) -> "QuerySet[Delivery]":
+def deliveries_to(email: str, user: User, some: slice) -> "QuerySet[Delivery]":
     """
-    To this address, whatever its case, as far as the user may see; newest first.
+    `some` of those to this address, whatever its case, that the user may see; newest
+    first.
 
     Each with `may_change`: whether the user may have it tried again.
     """
     visible = Delivery.objects.visible_to(user).annotate(address=Lower("email"))
-    rows = visible.filter(address=email.strip().lower())
+    found = visible.filter(address=email.strip().lower()).order_by("-pk")
+    # Joined once they are chosen: somebody may have got a thousand.
+    rows = Delivery.objects.filter(pk__in=found.values("pk")[some])
     changeable = Mailing.objects.changeable_by(user).filter(pk=OuterRef("run__mailing"))
     rows = rows.annotate(may_change=Exists(changeable))
     return rows.select_related("run__mailing__owner").only(*_TOLD).order_by("-pk")

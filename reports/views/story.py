@@ -33,9 +33,10 @@ class StoryPage(TemplateView):
         email, client = self.recipient()
         number = self._page_number()
         first = (number - 1) * PER_PAGE
-        found = story.deliveries_to(email, self.user)
         # One more tells whether there are older ones; nobody has to count them.
-        deliveries = list(found[first : first + PER_PAGE + 1]) if email else []
+        page = slice(first, first + PER_PAGE + 1)
+        found = story.deliveries_to(email, self.user, page)
+        deliveries = list(found) if email else []
         suppressions = story.suppressions_of(email, self.user)
         return super().get_context_data(
             email=email,
