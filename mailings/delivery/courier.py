@@ -148,10 +148,10 @@ class Courier:
 
     def close(self) -> None:
         """Ends the connections after what is in hand. Once is enough."""
-        if not self._closing:
+        # Again and again: its thread may have had no memory to hear it.
+        while not self._closing or not self._ended.wait(1):
             self._closing = True
             self._call(self._wake_all)
-            self._ended.wait()
 
     def when_ended(self, then: Callable[[], None]) -> None:
         """Calls it as soon as nothing here uses a file any more."""

@@ -25,6 +25,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from mailings import delivery
+from mailings.delivery.courier import Courier
 from mailings.models import Circuit, Lease
 from tests.conftest import ROOT
 from tests.mailings.delivery.conftest import GivenRun, Pump, ledger
@@ -136,3 +137,26 @@ def test_memory_that_is_exhausted_anywhere_harms_nobody(
         gc.collect()
         if LINES == 0:
             print(number, fault.where, unknown, file=sys.__stderr__)
+
+
+def test_connections_that_had_no_memory_to_hear_of_the_end_are_told_again(
+    smtp_server: SmtpServer,
+    given_run: GivenRun,
+    pump: Pump,
+    silence: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = []
+
+    def once_in_vain(courier: Courier) -> None:
+        told.append(1)
+        if len(told) == 1:
+            raise MemoryError
+        wake_all(courier)
+
+    wake_all = Courier._wake_all
+    monkeypatch.setattr(Courier, "_wake_all", once_in_vain)
+    run = given_run(RECIPIENTS)
+    pump()
+    assert ledger(run)["accepted"] == RECIPIENTS
+    assert len(told) == 2
