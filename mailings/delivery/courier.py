@@ -71,8 +71,7 @@ class Courier:
         self._refusals = Refusals()
         self._breaks = Breaks()
         self._quickest = inf  # seconds for an answer of this server's
-        self._seats = connections
-        self._resting = 0
+        self._seats, self._resting = connections, 0
         self._lock = threading.Lock()  # guards the five above
         self._news = threading.Event()
         self._lease_until = 0.0
@@ -207,7 +206,9 @@ class Courier:
                         )
                         if not self._is_probe:  # a probed one has to show more
                             self._welcome.set()
-                    if await self._hand_over(letter, connection, ahead):
+                    answered = await self._hand_over(letter, connection, ahead)
+                    self._handed_over.pop(letter.delivery_id, None)  # no sooner
+                    if answered:
                         proven, rests = True, 0
                     else:  # no answer: time to see whether others get one
                         await asyncio.sleep(_PAUSE_AFTER_FAILURE)
@@ -351,7 +352,6 @@ class Courier:
         self._tray.done(letter, result, road=road)
         if is_batch or is_refused or not self._tray.has_letters:
             self._news.set()
-        del self._handed_over[result.delivery_id]
         self._ready.set()  # there may be room for a domain that waited
         self._welcome.set()
 
