@@ -32,12 +32,11 @@ class Outlook:
 
 def outlook(mailing: Mailing, now: datetime) -> Outlook:
     """Of a mailing as its fields are now: it need not be saved, nor be new."""
-    return _coming(
-        mailing,
-        now,
-        has_run=not mailing._state.adding and mailing.runs.exists(),
-        begins_at_once=_begins_at_once(mailing, now),
-    )
+    if not mailing._state.adding:
+        return coming(mailing, now, last=mailing.last_occurrence_with_run())
+    first = mailing.next_occurrence(None)
+    begins_at_once = first is not None and first <= now < mailing.end_at
+    return _coming(mailing, now, has_run=False, begins_at_once=begins_at_once)
 
 
 def coming(mailing: Mailing, now: datetime, *, last: datetime | None) -> Outlook:
@@ -73,13 +72,6 @@ def _ahead(mailing: Mailing, now: datetime) -> Iterator[datetime]:
         if number > SHOWN and moment > now + _FORESEEN:
             return
         yield moment
-
-
-def _begins_at_once(mailing: Mailing, now: datetime) -> bool:
-    if mailing._state.adding:
-        first = mailing.next_occurrence(None)
-        return first is not None and first <= now < mailing.end_at
-    return delivery.due_occurrence(mailing, now) is not None
 
 
 def _notes(mailing: Mailing, ahead: list[datetime]) -> Iterator[str]:

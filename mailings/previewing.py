@@ -37,10 +37,10 @@ def preview(message: Message, *, email: str, full_name: str, now: datetime) -> R
     return as_read(composer.letter(0, email=email, full_name=full_name))
 
 
-def text_of(message: Message, now: datetime) -> Text:
-    """As the engine takes it for a run; this one is never saved."""
-    owner = message.owner
-    mailing = Mailing(pk=0, owner=owner, timezone=owner.timezone)
+def text_of(message: Message, now: datetime, mailing: Mailing | None = None) -> Text:
+    """As the engine takes it for a run (of `mailing`'s); this one is never saved."""
+    owner = mailing.owner if mailing else message.owner
+    mailing = mailing or Mailing(pk=0, owner=owner, timezone=owner.timezone)
     copied = snapshot(message, owner)
     run = Run(pk=0, mailing=mailing, scheduled_for=now, **copied)
     run.unsubscribe_key = tokens.OF_TESTS

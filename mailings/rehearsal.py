@@ -6,12 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 
-from mailings import delivery
-from mailings.delivery.compose import Composer, NotComposed, Text
+from mailings.delivery.compose import Composer, NotComposed
 from mailings.models import Mailing, Suppression
-from mailings.previewing import as_read
+from mailings.previewing import as_read, text_of
 
 SHOWN = 200  # of those that would be skipped
 PATIENCE = 5.0  # seconds that a page may take
@@ -50,7 +48,10 @@ def rehearse(
     mailing: Mailing, now: datetime, *, seconds: float = PATIENCE
 ) -> Rehearsal:
     """What a run that began now would send; stops looking after `seconds`."""
-    composer = Composer(_text(mailing, now), sender=settings.DEFAULT_FROM_EMAIL)
+    message = mailing.message
+    assert message is not None  # noqa: S101 - a constraint: only a deleted one has none
+    text = text_of(message, now, mailing)
+    composer = Composer(text, sender=settings.DEFAULT_FROM_EMAIL)
     reach = mailing.reach()
     found = Rehearsal(recipients=reach.figures()[0])
     rows: Any = reach.clients().with_suppression().order_by("pk")
@@ -83,13 +84,3 @@ def _try(
     if found.made == 1:
         read = as_read(letter)
         found.subject, found.text = read.subject, read.text
-
-
-def _text(mailing: Mailing, now: datetime) -> Text:
-    """As the engine takes it for a run: one is begun, and taken back at once."""
-    with transaction.atomic():
-        rows = Mailing.objects.select_for_update(of=("self",))
-        locked = rows.select_related("owner", "message").get(pk=mailing.pk)
-        text = Text.of(delivery.begin_run(locked, now, now))
-        transaction.set_rollback(True)
-    return text

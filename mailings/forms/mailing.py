@@ -147,8 +147,8 @@ class MailingForm(OwnedForm):
         """Whom the form as it is filled in reaches; validate it before."""
         if self.cleaned_data.get("all_clients"):
             return Reach(self.owner.pk, is_everybody=True)
-        lists = self._chosen("lists").order_by().values_list("pk", flat=True)
-        return Reach(self.owner.pk, lists=list(lists), picked=self._chosen("clients"))
+        lists = [each.pk for each in self._chosen("lists")]
+        return Reach(self.owner.pk, lists=lists, picked=self._chosen("clients"))
 
     def _chosen(self, name: str) -> "QuerySet[Any]":
         """Those picked; what is not shown stays as it is, what is wrong is nobody."""

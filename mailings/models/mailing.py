@@ -6,6 +6,7 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, OuterRef, Q, Subquery
 from django.urls import reverse
@@ -217,6 +218,16 @@ class Mailing(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("mailings:mailing-detail", args=[self.pk])
+
+    def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
+        """
+        Of the constraints, the one that fields don't say: without asking the database,
+        as Django does for each. It has the last word when the row is saved.
+        """
+        if {"start_at", "end_at"}.isdisjoint(exclude or ()) and not (
+            self.start_at < self.end_at
+        ):
+            raise ValidationError(_("The end must be after the start."))
 
     @property
     def is_deleted(self) -> bool:

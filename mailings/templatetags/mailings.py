@@ -53,10 +53,12 @@ def ledger_bar(run: Run) -> dict[str, Any]:
 def picker(field: BoundField) -> dict[str, Any]:
     choice: Any = field.field
     row: Any = getattr(field.form, "instance", None)
+    # What was picked is found already, if the form has looked for it.
+    found: Any = getattr(field.form, "cleaned_data", {}).get(field.name)
     return {
         "field": field,
         "choice": choice,
-        "options": choice.options(field.value()),
+        "options": choice.options(field.value() if found is None else found),
         "mailing": row.pk if isinstance(row, Mailing) else None,
     }
 

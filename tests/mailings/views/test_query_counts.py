@@ -118,3 +118,51 @@ def test_a_list_of_shared_things(
         with django_assert_num_queries(FRAME + 2):
             page = client.get(reverse(f"mailings:{kind}-list"))
         assert page.status_code == 200
+
+
+@pytest.fixture
+def filled_in(alice: User) -> dict[str, object]:
+    """A form about a new mailing to two lists and a client, with a file."""
+    clients = recipes.clients(alice, 4)
+    lists = [recipes.client_list(alice, *some) for some in (clients[:2], clients[1:])]
+    message = recipes.message(alice)
+    recipes.attachment(message, content=b"x")
+    return {
+        "message": message.pk,
+        "lists": [each.pk for each in lists],
+        "clients": [clients[3].pk],
+        "start_at": "2090-01-01T10:00",
+        "end_at": "2090-12-01T10:00",
+        "periodicity": "daily",
+    }
+
+
+MOST = 12  # queries of a page
+
+
+@pytest.mark.parametrize("changes", [{}, {"show": "1"}, {"start_at": "?"}])
+def test_a_form_that_is_looked_at_before_the_start(
+    alice_client: Client,
+    filled_in: dict[str, object],
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+    changes: dict[str, str],
+) -> None:
+    with django_assert_max_num_queries(MOST):
+        page = alice_client.post(
+            reverse("mailings:mailing-create"), filled_in | changes
+        )
+    assert page.status_code == 200
+
+
+def test_a_dry_run(
+    alice: User,
+    alice_client: Client,
+    filled_in: dict[str, object],
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    mailing = recipes.mailing(
+        alice, lists=filled_in["lists"], clients=filled_in["clients"]
+    )
+    with django_assert_max_num_queries(MOST):
+        page = alice_client.get(reverse("mailings:mailing-dry-run", args=[mailing.pk]))
+    assert page.status_code == 200
