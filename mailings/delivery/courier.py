@@ -62,9 +62,8 @@ class Courier:
         """
         self._server, self._journal = server, journal
         self._timeouts = timeouts
-        self._batch = batch
+        self._batch, self._rests = batch, rests
         self._pipelining = pipelining
-        self._rests = rests
         self._is_probe = is_probe
         self._tray = Tray(Throttle(connections, per_domain=per_domain))
         self._takings = Takings()
@@ -146,11 +145,11 @@ class Courier:
         self._call(self._ready.set)
 
     def close(self) -> None:
-        """Ends the connections after what is in hand. Once is enough."""
-        # Again and again: its thread may have had no memory to hear it.
-        while not self._closing or not self._ended.wait(1):
-            self._closing = True
-            self._call(self._wake_all)
+        """Ends the connections after what is in hand, for which it waits once only."""
+        is_first, self._closing = not self._closing, True
+        self._call(self._wake_all)
+        while is_first and not self._ended.wait(1):
+            self._call(self._wake_all)  # its thread may have had no memory to hear it
 
     def when_ended(self, then: Callable[[], None]) -> None:
         """Calls it as soon as nothing here uses a file any more."""
@@ -207,11 +206,6 @@ class Courier:
                         if not self._is_probe:  # a probed one has to show more
                             self._welcome.set()
                     answered = await self._hand_over(letter, connection, ahead)
-                    self._handed_over.pop(letter.delivery_id, None)  # no sooner
-                    if answered:
-                        proven, rests = True, 0
-                    else:  # no answer: time to see whether others get one
-                        await asyncio.sleep(_PAUSE_AFTER_FAILURE)
                 except Failed as failure:
                     self._give_back(letter)
                     connection = await usable_for(letter, connection)
@@ -230,6 +224,12 @@ class Courier:
                     logger.exception("A connection's task failed.", extra=named(letter))
                     self._account_for(letter, error)
                     self._give_up(str(error) or type(error).__name__)
+                else:
+                    self._handed_over.pop(letter.delivery_id, None)  # no sooner
+                    if answered:
+                        proven, rests = True, 0
+                    else:  # no answer: time to see whether others get one
+                        await asyncio.sleep(_PAUSE_AFTER_FAILURE)
                 if self.failure:
                     return
         finally:
