@@ -11,10 +11,12 @@ from users import mails
 
 
 def start_mailing(mailing_id: int) -> None:
-    """A mailing's alarm has gone off."""
+    """A mailing's alarm has gone off: begins its run, and sends if a seat is free."""
     mailing = Mailing.objects.existing().filter(pk=mailing_id).first()
-    if mailing is not None and not delivery.objection(timezone.now()):
-        lifecycle.begin_due(mailing, now=timezone.now())
+    if mailing is None or delivery.objection(timezone.now()):
+        return
+    if lifecycle.begin_due(mailing, now=timezone.now()):
+        pump()  # at once: whom that has woken finds it a poll of the queue later
 
 
 def pump() -> None:
@@ -22,9 +24,13 @@ def pump() -> None:
     now = timezone.now()
     if shutdown.requested() or not delivery.has_work(now):
         return
-    if not delivery.seat_is_free(now):
+    seats, budget = settings.DELIVERY["pumps"], settings.DELIVERY["budget"]
+    if not delivery.seat_is_free(now, seats=seats):
         return
-    report = delivery.pump(stop=shutdown.requested, budget=settings.DELIVERY["budget"])
+    try:
+        report = delivery.pump(stop=shutdown.requested, budget=budget, seats=seats)
+    except delivery.NoSeat:  # somebody was quicker
+        return
     # While the server is down, or a disk is full, the sweep asks again, once a minute.
     lifecycle.settle(timezone.now(), go_on=not report.trouble)
 

@@ -48,6 +48,7 @@ The engine: models and SMTP. It knows no request, no form and no Django-Q2.
     pump      the loop that joins them
 """
 
+from mailings.delivery.claim import NoSeat, seat_is_free
 from mailings.delivery.closing import cancel, close, end_waiting, finish
 from mailings.delivery.forecast import Prospect, forecast
 from mailings.delivery.identity import confirm, hold, objection
@@ -64,9 +65,10 @@ from mailings.delivery.recover import recover
 from mailings.delivery.reopen import reopen
 from mailings.delivery.report import PumpReport
 from mailings.delivery.statistics import rebuild as rebuild_statistics
-from mailings.delivery.work import has_work, next_due_at, seat_is_free
+from mailings.delivery.work import has_work, next_due_at
 
 __all__ = [
+    "NoSeat",
     "Prospect",
     "PumpReport",
     "begin_due_run",

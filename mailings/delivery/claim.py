@@ -19,7 +19,7 @@ from django.db.models import Exists, OuterRef
 from mailings.delivery import identity
 from mailings.delivery.books import move
 from mailings.delivery.statistics import count_ends
-from mailings.models import Delivery, Lease, Run, Suppression
+from mailings.models import Delivery, Installation, Lease, Run, Suppression
 from mailsvc.statements import Change, Parameter, Statement
 
 _RUNS_AT_ONCE = 16  # runs that share one claim
@@ -43,9 +43,31 @@ class _Row(NamedTuple):
     state: str
 
 
+class NoSeat(Exception):
+    """As many pumps as may work at once are claiming already."""
+
+
+def seat_is_free(now: datetime, *, seats: int) -> bool:
+    """Fewer pumps than that are claiming; whether one gets the seat, its lease says."""
+    return Lease.objects.current(now).filter(claiming=True).count() < seats
+
+
+@transaction.atomic
 def take_lease(
-    *, host: str, boot_id: str, pid: int, journal: str, now: datetime, seconds: float
+    *,
+    host: str,
+    boot_id: str,
+    pid: int,
+    journal: str,
+    now: datetime,
+    seconds: float,
+    seats: int | None = None,
 ) -> Lease:
+    """Raises NoSeat if there are `seats`, and none is free. One after the other."""
+    if seats is not None:
+        list(Installation.objects.select_for_update())  # its row is the queue's head
+        if not seat_is_free(now, seats=seats):
+            raise NoSeat
     return Lease.objects.create(
         host=host,
         boot_id=boot_id,

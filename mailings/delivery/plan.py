@@ -17,8 +17,10 @@ from mailings.models import Attachment, Delivery, Mailing, Message, Run, Suppres
 from mailsvc import cache
 from users.models import User
 
-FIRST_STEP = 1_000  # recipients; small, so that sending begins at once
-STEP = 20_000
+# Recipients. The first step is small, so that sending begins at once; and no other one
+# lasts so long that what is claimed runs out, or that another pump waits for the books.
+FIRST_STEP = 200
+STEP = 2_000
 
 
 @transaction.atomic

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from mailings.delivery import circuit, identity, journal, outage, schema, waiting
-from mailings.delivery.claim import Claim, claim, renew, take_lease
+from mailings.delivery.claim import Claim, NoSeat, claim, renew, take_lease
 from mailings.delivery.clock import clock
 from mailings.delivery.composers import Composers
 from mailings.delivery.courier import Courier
@@ -49,6 +49,7 @@ def pump(
     stop: Callable[[], bool],
     runs: Collection[int] | None = None,
     budget: float | None = None,
+    seats: int | None = None,
     on_progress: Callable[[PumpReport], None] = lambda report: None,
 ) -> PumpReport:
     """
@@ -57,6 +58,8 @@ def pump(
     Returns when nothing is claimable, or soon after `stop()` turns true, or when the
     mail server or something here fails, or this host may not send (`server_error`,
     `failure`, `objection`; `trouble` is the one that is there).
+
+    Raises NoSeat if `seats` pumps are at work; who does not say comes on top of them.
     """
     now = timezone.now()
     if why := identity.objection(now):
@@ -75,8 +78,9 @@ def pump(
             journal=own.path.name,
             now=now,
             seconds=settings.DELIVERY["lease"],
+            seats=seats,
         )
-    except outage.AWAY:
+    except (NoSeat, *outage.AWAY):
         own.close(forget=True)
         raise
     with logs.about(lease=lease.pk):
@@ -177,7 +181,8 @@ class Pump:
             self._recall(lambda letter: True, announced=False)
         waits = self._claiming and clock() < self._stays_until
         is_busy = self._is_busy or waits
-        self._take_in(self.courier.collect(_COMMIT_EVERY if is_busy else 0))
+        waits_for_news = is_busy and not self._planning
+        self._take_in(self.courier.collect(_COMMIT_EVERY if waits_for_news else 0))
         more_to_claim = self._planning or waits or not self._is_dry
         return self._is_busy or (self._claiming and more_to_claim)
 

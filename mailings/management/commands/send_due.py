@@ -1,7 +1,9 @@
 """What cron calls where no worker runs (beside one, it does no harm)."""
 
+from contextlib import suppress
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 
 from mailings import delivery, imports, lifecycle
@@ -30,8 +32,10 @@ class Command(ServiceCommand):
                 mails.send_due(begun_at)
                 imports.work_off(timezone.now())
                 # A minute's call must not pile up on the call that is still sending.
-                if delivery.seat_is_free(timezone.now()):
-                    report = delivery.pump(stop=shutdown.requested)
+                seats = settings.DELIVERY["pumps"]
+                if delivery.seat_is_free(timezone.now(), seats=seats):
+                    with suppress(delivery.NoSeat):
+                        report = delivery.pump(stop=shutdown.requested, seats=seats)
                 lifecycle.settle(timezone.now(), go_on=False)
         data = {
             "started": started,

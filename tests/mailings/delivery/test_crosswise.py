@@ -8,7 +8,7 @@ import pytest
 from django.db import OperationalError, connection, connections
 from django.utils import timezone
 
-from mailings import lifecycle
+from mailings import delivery, lifecycle
 from mailings.delivery import claim as claiming
 from mailings.delivery.claim import claim, take_lease
 from mailings.delivery.plan import expand
@@ -23,7 +23,7 @@ def _postgresql_only(transactional_db: None) -> None:
         pytest.skip("SQLite has one writer at a time")
 
 
-def lease(number: int) -> Lease:
+def lease(number: int, *, seats: int | None = None) -> Lease:
     return take_lease(
         host="here",
         boot_id="b",
@@ -31,6 +31,7 @@ def lease(number: int) -> Lease:
         journal=f"{number}.journal",
         now=timezone.now(),
         seconds=600,
+        seats=seats,
     )
 
 
@@ -90,3 +91,24 @@ def test_a_mailing_is_stopped_while_it_is_claimed_from(
         lifecycle.stop(Mailing.objects.get(), by=alice)
 
     assert at_once(lambda: claim(own, size=50, now=timezone.now()), stop) == []
+
+
+def test_of_many_pumps_that_come_at_once_as_many_work_as_there_are_seats(
+    transactional_db: None,
+) -> None:
+    delivery.objection(timezone.now())  # as each pump asks before
+    turned_away = []
+    together = threading.Barrier(8)
+
+    def comer(number: int) -> Callable[[], None]:
+        def come() -> None:
+            together.wait(10)
+            try:
+                lease(number, seats=2)
+            except delivery.NoSeat:
+                turned_away.append(number)
+
+        return come
+
+    assert at_once(*map(comer, range(8))) == []
+    assert (Lease.objects.count(), len(turned_away)) == (2, 6)
