@@ -17,12 +17,12 @@ from django.db import transaction
 
 from mailings.delivery.books import move
 from mailings.delivery.journal import Result
-from mailings.delivery.many import insert
 from mailings.delivery.replies import Outcome, Phase, Verdict
 from mailings.delivery.retry import next_attempt
 from mailings.delivery.statistics import Tried, count_attempts, count_ends
 from mailings.delivery.suppress import suppress_refused
 from mailings.models import Attempt, Delivery, Lease, Mailing, Run
+from mailsvc.many import insert
 from mailsvc.statements import Change, Parameter, Statement
 
 logger = logging.getLogger(__name__)

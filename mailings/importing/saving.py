@@ -6,12 +6,15 @@ from itertools import islice
 from typing import Any, BinaryIO
 
 from django.db import IntegrityError, transaction
+from django.db.models import Max
 from django.db.models.functions import Lower
+from django.utils import timezone
 
 from mailings.importing.reading import Row, read_rows
 from mailings.importing.verdicts import Candidate, judged
 from mailings.models import Client, ClientList, Import
 from mailings.models.client import ClientQuerySet
+from mailsvc.many import insert
 from mailsvc.validators import one_line
 from users import audit
 from users.models import AuditEntry, User
@@ -192,9 +195,7 @@ def _save_once(
     beside.begun()
     # Locked, so that the upsert below can't bring a deleted client back.
     plan = _compare(chunk, _matching(chunk, owner).select_for_update())
-    for client in plan.new:
-        client.owner = owner
-    Client.objects.bulk_create(plan.new)
+    _create(plan.new, owner)
     # An upsert by key writes a chunk in few statements, where bulk_update would send
     # two thousand CASE branches.
     Client.objects.bulk_create(
@@ -207,6 +208,21 @@ def _save_once(
         plan.joined = _add_to_list(client_list, plan.clients)
     beside.done(plan)
     return plan
+
+
+def _create(clients: list[Client], owner: User) -> None:
+    """Saves new ones; their keys are read afterwards: quicker than by `bulk_create`."""
+    now = timezone.now()
+    last = Client.objects.aggregate(pk=Max("pk"))["pk"] or 0
+    insert(
+        Client,
+        ("owner_id", "email", "full_name", "comment", "created_at"),
+        [(owner.pk, each.email, each.full_name, each.comment, now) for each in clients],
+    )
+    created = Client.objects.owned_by(owner).filter(pk__gt=last)
+    keys = dict(created.values_list("email", "pk"))
+    for client in clients:
+        client.pk = keys[client.email]
 
 
 def _matching(chunk: list[Candidate], owner: User) -> ClientQuerySet:

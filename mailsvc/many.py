@@ -49,7 +49,7 @@ def insert(
 ) -> None:
     """
     Inserts the rows, by the names that the columns have in the database. Checks nothing
-    but what the database does; column defaults are its own.
+    but what the database does; column defaults are its own. Raises Django's errors.
     """
     if not rows:
         return
@@ -59,7 +59,11 @@ def insert(
     with connection.cursor() as cursor:
         # Identifiers are ours; every value is a parameter.
         if connection.vendor == "postgresql":
-            with cursor.copy(f"COPY {into} FROM STDIN") as copy:
+            # Django puts into its own words what fails at the call, not within COPY.
+            with (
+                connection.wrap_database_errors,
+                cursor.copy(f"COPY {into} FROM STDIN") as copy,
+            ):
                 for row in rows:
                     copy.write_row(row)
         else:
