@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from django.forms import BaseModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
+from django.templatetags.static import static
 from django.utils.cache import get_conditional_response
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -240,4 +241,16 @@ def foreign_html(markup: str) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """handler500: a page that needs nothing but the id of the request."""
     number = getattr(getattr(request, "context", None), "request_id", "")
-    return render(None, "500.html", {"request_id": number}, status=500)
+    files = {name: _file(path) for name, path in _FILES_OF_500.items()}
+    return render(None, "500.html", {"request_id": number} | files, status=500)
+
+
+_FILES_OF_500 = {"theme": "js/theme.js", "style": "vendor/bootstrap/bootstrap.min.css"}
+
+
+def _file(path: str) -> str:
+    """Its address; "" where static files were never collected, and all pages fail."""
+    try:
+        return static(path)
+    except ValueError:
+        return ""

@@ -4,6 +4,7 @@ import json
 import re
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -110,6 +111,18 @@ def test_500_speaks_both_languages(
     alice_client.raise_request_exception = False
     answer = alice_client.get("/")
     assert (answer.status_code, words in answer.content.decode()) == (500, True)
+
+
+def test_500_needs_no_static_files(
+    client: Client, db: None, settings: Any, tmp_path: Path
+) -> None:
+    """Where they were never collected, each page fails for want of them."""
+    hashed = {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": hashed}
+    settings.STATIC_ROOT, settings.DEBUG = tmp_path, False
+    client.raise_request_exception = False
+    answer = client.get("/accounts/login/")
+    assert (answer.status_code, b"It is in the log" in answer.content) == (500, True)
 
 
 @pytest.mark.parametrize(
