@@ -32,7 +32,8 @@ from mailsvc.views import (
 from users.models import User
 
 _SUBJECT_SHOWN = 60  # characters of a subject, in a list of mails
-_MAILINGS_SHOWN = 5  # of those that use a message
+_MAILINGS_SHOWN = 5  # of those that use a message, in a warning
+_MAILINGS_LISTED = 50  # and on its own page
 
 
 class MessageListPage(AtHand, TablePage):
@@ -50,10 +51,12 @@ class MessageDetailPage(Visible, DetailPage):
     template_name = "mailings/message_detail.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        using = Mailing.objects.visible_to(self.user).filter(message=self.object)
+        visible = Mailing.objects.visible_to(self.user)
+        using = list(visible.filter(message=self.object)[: _MAILINGS_LISTED + 1])
         preview = shown(self.object, self.user, self.request.GET)
         return super().get_context_data(
-            mailings=using,
+            mailings=using[:_MAILINGS_LISTED],
+            are_all_listed=len(using) <= _MAILINGS_LISTED,
             preview=preview,
             attachments=self.object.attachments.described(),
             limits=settings.ATTACHMENTS,

@@ -1,3 +1,4 @@
+import pytest
 from django.test import Client as Browser
 from django.urls import reverse
 
@@ -116,3 +117,22 @@ def test_a_message_that_nothing_uses_is_deleted(
     message = recipes.message(alice)
     alice_client.post(reverse("mailings:message-delete", args=[message.pk]))
     assert not Message.objects.exists()
+
+
+def test_of_very_many_mailings_with_a_message_its_page_lists_the_newest(
+    alice: User, alice_client: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailings.views.messages._MAILINGS_LISTED", 2)
+    message = recipes.message(alice)
+    first = recipes.mailing(alice, message=message, title="First of all")
+    page = alice_client.get(message.get_absolute_url()).content.decode()
+    assert (first.title in page, "Only the newest" in page) == (True, False)
+    for title in ("Second", "Third"):
+        recipes.mailing(alice, message=message, title=title)
+    page = alice_client.get(message.get_absolute_url()).content.decode()
+    assert [name in page for name in ("First of all", "Second", "Third")] == [
+        False,
+        True,
+        True,
+    ]
+    assert "Only the newest are shown." in page
