@@ -52,7 +52,6 @@ def seat_is_free(now: datetime, *, seats: int) -> bool:
     return Lease.objects.current(now).filter(claiming=True).count() < seats
 
 
-@transaction.atomic
 def take_lease(
     *,
     host: str,
@@ -64,11 +63,7 @@ def take_lease(
     seats: int | None = None,
 ) -> Lease:
     """Raises NoSeat if there are `seats`, and none is free. One after the other."""
-    if seats is not None:
-        list(Installation.objects.select_for_update())  # its row is the queue's head
-        if not seat_is_free(now, seats=seats):
-            raise NoSeat
-    return Lease.objects.create(
+    lease = Lease(
         host=host,
         boot_id=boot_id,
         pid=pid,
@@ -76,6 +71,15 @@ def take_lease(
         started_at=now,
         expires_at=now + timedelta(seconds=seconds),
     )
+    if seats is None:
+        lease.save()
+        return lease
+    with transaction.atomic():
+        list(Installation.objects.select_for_update())  # its row is the queue's head
+        if not seat_is_free(now, seats=seats):
+            raise NoSeat
+        lease.save()
+    return lease
 
 
 def renew(lease: Lease, *, now: datetime, seconds: float, claiming: bool) -> bool:
