@@ -55,7 +55,7 @@ def timeline(
 ) -> Timeline:
     """`runs` are the newest ones. One query, whatever has happened."""
     deeds = history.newest_rows(mailing, SHOWN + 1)
-    past = [*map(_of_deed, deeds), *_of_runs(runs)]
+    past = [*map(_of_deed, deeds), *_of_runs(runs), *_end(mailing, runs)]
     past.sort(key=lambda event: event.at, reverse=True)
     return Timeline(
         ahead=list(_ahead(mailing, next_start)),
@@ -93,6 +93,14 @@ def _ended(run: Run) -> str:
     if not failed:
         return words
     return f"{words}, " + _("not delivered: %(count)s") % {"count": grouped(failed)}
+
+
+def _end(mailing: Mailing, runs: Sequence[Run]) -> Iterator[Event]:
+    """When the last run ended, or its time did; who stopped it is a deed."""
+    if mailing.status != Mailing.Status.FINISHED:
+        return
+    ends = [run.finished_at for run in runs if run.finished_at is not None]
+    yield Event(max(ends, default=mailing.end_at), _("It is over"), "flag")
 
 
 def _ahead(mailing: Mailing, next_start: datetime | None) -> Iterator[Event]:

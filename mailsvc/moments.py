@@ -14,6 +14,8 @@ _MINUTES = pgettext_lazy("format of a time", "j M Y, H:i")
 _SECONDS = pgettext_lazy("format of a time", "j M Y, H:i:s")
 # Translators: Django's format characters; E is the month as it stands after a number
 _DAY = pgettext_lazy("format of a day", "l, j F")
+# Translators: as that of a time
+_DATE = pgettext_lazy("format of a day", "j M Y")
 
 
 def shown(moment: datetime | None, *, seconds: bool = False) -> SafeString | str:
@@ -22,6 +24,12 @@ def shown(moment: datetime | None, *, seconds: bool = False) -> SafeString | str
         return "—"
     zone = timezone.get_current_timezone()
     return _written(moment, zone, get_language(), seconds=seconds)
+
+
+def plain(when: date) -> str:
+    """A day, or a moment of the current zone, as `shown` has it: for charts."""
+    is_moment = isinstance(when, datetime)
+    return dateformat.format(when, str(_MINUTES if is_moment else _DATE))
 
 
 # Most of what a table costs is its times, and the same ones come again and again.

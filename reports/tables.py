@@ -250,6 +250,7 @@ class UserTable(BaseTable):
         verbose_name=_("State"), empty_values=(), order_by=("is_active", "blocked_at")
     )
     roles = tables.Column(verbose_name=_("Roles"), empty_values=(), orderable=False)
+    date_joined = TimeColumn(verbose_name=_("Joined"))
     mailing_count = NumberColumn(verbose_name=_("Mailings"))
     unfinished_count = NumberColumn(verbose_name=_("Unfinished"))
     last_active = TimeColumn(verbose_name=_("Last activity"))
@@ -259,7 +260,13 @@ class UserTable(BaseTable):
         model = User
         fields = (
             *("email", "full_name", "state", "blocked_at", "block_reason", "roles"),
-            *("mailing_count", "unfinished_count", "last_active", "last_login"),
+            *(
+                "date_joined",
+                "mailing_count",
+                "unfinished_count",
+                "last_active",
+                "last_login",
+            ),
         )
         empty_text = _("No users here.")
 

@@ -46,6 +46,20 @@ class LiveBadgesColumn(BadgesColumn):
         )
 
 
+class TitleColumn(NameColumn):
+    """With the message's subject below, where it is another."""
+
+    def render(self, value: Any, record: Any) -> str:
+        title = super().render(value, record)
+        if not record.subject or record.subject == record.title:
+            return title
+        return format_html(
+            '{}<span class="d-block small text-body-secondary">{}</span>',
+            title,
+            record.subject,
+        )
+
+
 class MailingActions(ActionsColumn):
     """Pausing and resuming, too, or why not; for the form of this id."""
 
@@ -87,7 +101,9 @@ class MailingActions(ActionsColumn):
 
 
 class MailingTable(BaseTable):
-    title = NameColumn()
+    """`subject` is an annotation of the view's queryset."""
+
+    title = TitleColumn()
     status = LiveBadgesColumn()
     next_run = tables.Column(
         verbose_name=_("Next run"), empty_values=(), orderable=False

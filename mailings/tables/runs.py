@@ -99,6 +99,22 @@ class DeliveryTable(LateTable):
         return " ".join(str(part) for part in parts if part)
 
 
+# Where in the conversation the reply came that an attempt ended with.
+PHASES = {
+    "compose": _("message made"),
+    "connect": _("connection"),
+    "banner": _("greeting"),
+    "hello": _("introduction"),
+    "tls": _("encryption"),
+    "auth": _("sign-in"),
+    "size": _("size"),
+    "mail": _("sender"),
+    "rcpt": _("recipient"),
+    "data": _("before the message"),
+    "dot": _("after the message"),
+}
+
+
 class AttemptTable(BaseTable):
     number = NumberColumn()
     started_at = TimeColumn(seconds=True)
@@ -112,6 +128,9 @@ class AttemptTable(BaseTable):
             *("reply", "duration_ms"),
         )
         empty_text = _("No attempts yet.")
+
+    def render_phase(self, value: str) -> str:
+        return str(PHASES[value])
 
 
 class OutboxTable(BaseTable):

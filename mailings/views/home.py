@@ -24,14 +24,19 @@ class HomePage(AtHand, TemplateView):
     template_name = "home.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        is_over = Q(status=Mailing.Status.FINISHED)
         counts = {
             "clients": Client.objects.at_hand(self.user).count(),
             "messages": Message.objects.at_hand(self.user).count(),
-            "mailings": Mailing.objects.at_hand(self.user).existing().count(),
+            **Mailing.objects.at_hand(self.user)
+            .existing()
+            .aggregate(mailings=Count("pk"), unfinished=Count("pk", filter=~is_over)),
         }
         return super().get_context_data(
             counts=counts,
-            is_new=not all(counts.values()),
+            is_new=not all(
+                counts[name] for name in ("clients", "messages", "mailings")
+            ),
             management=self.management(),
             **self.news(),
             **kwargs,

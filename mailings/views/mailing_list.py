@@ -33,6 +33,7 @@ class MailingListPage(MailingsAtHand, TablePage):
         failed = newest.annotate(failed=F("refused") + F("unknown") + F("expired"))
         rows: Any = super().get_queryset()
         annotated: QuerySet[Any] = rows.with_last_occurrence().annotate(
+            subject=F("message__subject"),
             last_planned=Subquery(newest.values("planned")[:1]),
             last_accepted=Subquery(newest.values("accepted")[:1]),
             last_failed=Subquery(failed.values("failed")[:1]),

@@ -21,8 +21,9 @@ from django.utils.translation import gettext_lazy as _
 
 from mailings import lifecycle
 from mailings.condition import Condition, condition
+from mailings.forms.fields import AT_MOST, is_key
 from mailings.forms.mailing import MailingForm
-from mailings.models import ClientList, Mailing, Message, Run
+from mailings.models import Client, ClientList, Mailing, Message, Run
 from mailings.outlook import coming
 from mailings.pace import progress
 from mailings.tables import RunTable
@@ -283,12 +284,16 @@ class MailingCreatePage(VisibleMailings, _MailingFormPage, CreatePage):
         return render(self.request, "mailings/mailing_check.html", context)
 
     def get_initial(self) -> dict[str, Any]:
-        """`?message=` comes from the page of a message."""
+        """`?message=` comes from its page, `?client=` are those that were ticked."""
+        initial: dict[str, Any] = {}
         wanted = self.request.GET.get("message", "")
-        own = Message.objects.owned_by(self.user)
-        if wanted.isascii() and wanted.isdigit():
-            return {"message": own.filter(pk=wanted).first()}
-        return {}
+        if is_key(wanted):
+            own = Message.objects.owned_by(self.user)
+            initial["message"] = own.filter(pk=wanted).first()
+        if picked := list(filter(is_key, self.request.GET.getlist("client")))[:AT_MOST]:
+            clients = Client.objects.owned_by(self.user)
+            initial["clients"] = list(clients.filter(pk__in=picked))
+        return initial
 
 
 def _sender(owner: User) -> str:

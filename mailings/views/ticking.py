@@ -44,6 +44,9 @@ class TickedClients(View):
         elif do in exports.KINDS:
             keys = [("pick", client.pk) for client in self.clients]
             return redirect(f"{self._page}?{urlencode([*keys, ('export', do)])}")
+        elif do == "write":
+            keys = [("client", client.pk) for client in self.clients]
+            return redirect(f"{reverse('mailings:mailing-create')}?{urlencode(keys)}")
         elif do in ("add", "remove"):
             self._change_list(do)
         elif do == "delete":

@@ -51,9 +51,17 @@ def zone_name() -> str:
 
 
 @register.simple_tag
-def begins(text: str, start: str) -> bool:
-    """`text` is `start`, or goes on from there with a hyphen."""
-    return text == start or text.startswith(f"{start}-")
+def zone_short() -> str:
+    """The same in a few letters: MSK, or its distance from UTC."""
+    now = timezone.localtime()
+    name = now.tzname() or ""
+    return f"UTC{now:%z}"[:6] if name.startswith(("+", "-")) else name
+
+
+@register.simple_tag
+def begins(text: str, *starts: str) -> bool:
+    """`text` is one of `starts`, or goes on from there with a hyphen."""
+    return any(text == each or text.startswith(f"{each}-") for each in starts if each)
 
 
 @register.simple_tag

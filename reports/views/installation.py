@@ -24,10 +24,11 @@ class InstallationPage(Permitted, TemplateView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         now = timezone.now()
-        prospects = forecast(now)
+        held = hold(now)
+        prospects = forecast(now) if held else []
         holds = self.user.has_perm("mailings.hold_mailing")
         return super().get_context_data(
-            hold=hold(now),
+            hold=held,
             prospects=[
                 (each, holds and each.mailing.may_be_held_by(self.user))
                 for each in prospects[:SHOWN]

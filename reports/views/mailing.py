@@ -20,11 +20,12 @@ from mailings import badges
 from mailings.models import Delivery, Mailing, Run
 from mailings.models.run import STATES
 from mailings.tables import RunTable
-from mailsvc import cache
+from mailsvc import cache, moments
 from mailsvc.statements import Parameter, Statement
 from mailsvc.views import DetailPage
 from reports import reasons, statistics
 from reports.ledger import COUNTERS
+from reports.overview import success
 from reports.statistics import Of
 from users.models import User
 
@@ -139,7 +140,10 @@ class _Report(DetailPage):
             ],
             "span": span,
             "outcomes": [Delivery.State(name).label for name in statistics.OUTCOMES],
-            "series": [(when, row.values()) for when, row in self.series()][::-1],
+            "series": [
+                (moments.plain(when), row.values()) for when, row in self.series()
+            ][::-1],
+            "success": success(**books),
         }
 
 
@@ -305,7 +309,7 @@ class MailingChart(_OfMailing, _Chart):
 
     def series(self) -> dict[str, dict[str, int]]:
         days = statistics.by_day(self.of)
-        return {day.isoformat(): row for day, row in days.items()}
+        return {moments.plain(day): row for day, row in days.items()}
 
 
 class RunChart(_OfRun, _Chart):
@@ -317,4 +321,4 @@ class RunChart(_OfRun, _Chart):
 
     def series(self) -> dict[str, dict[str, int]]:
         periods = statistics.by_period(self.of)
-        return {f"{when:%Y-%m-%d %H:%M}": row for when, row in periods.items()}
+        return {moments.plain(when): row for when, row in periods.items()}

@@ -1,13 +1,26 @@
 /* <canvas data-chart="address">: stacked bars of the numbers that the address gives.
-   The colours are the page's own, in both themes. */
-document.addEventListener("DOMContentLoaded", async () => {
+   The colours are the page's own, in both themes. The library is large: it is loaded when
+   somebody comes near a chart, from the address that this script is given. */
+const library = document.currentScript.dataset.library;
+
+document.addEventListener("DOMContentLoaded", () => {
   const colours = { accepted: "success", refused: "danger", deferred: "info", unknown: "warning" };
   const colour = (name) =>
     getComputedStyle(document.documentElement).getPropertyValue(`--bs-${name}`).trim();
 
-  for (const canvas of document.querySelectorAll("canvas[data-chart]")) {
+  const loaded = () =>
+    new Promise((resolve, reject) => {
+      if (window.Chart) return resolve();
+      const script = Object.assign(document.createElement("script"), { src: library });
+      script.addEventListener("load", resolve);
+      script.addEventListener("error", reject);
+      document.head.append(script);
+    });
+
+  const show = async (canvas) => {
     const answer = await fetch(canvas.dataset.chart, { headers: { Accept: "application/json" } });
-    if (!answer.ok) continue; // the table below has the same numbers
+    if (!answer.ok) return; // the table below has the same numbers
+    await loaded();
     const { labels, series } = await answer.json();
     const chart = new Chart(canvas, {
       type: "bar",
@@ -44,5 +57,13 @@ document.addEventListener("DOMContentLoaded", async () => {
       attributes: true,
       attributeFilter: ["data-bs-theme"],
     });
-  }
+  };
+
+  const watch = new IntersectionObserver((entries) => {
+    for (const entry of entries.filter((each) => each.isIntersecting)) {
+      watch.unobserve(entry.target);
+      show(entry.target);
+    }
+  });
+  for (const canvas of document.querySelectorAll("canvas[data-chart]")) watch.observe(canvas);
 });

@@ -15,6 +15,12 @@ from users.models import User
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
+@pytest.fixture(autouse=True)
+def _nothing_moves(page: Page) -> None:
+    """In the middle of a change of colours there is no contrast to speak of."""
+    page.emulate_media(reduced_motion="reduce")
+
+
 def _addresses(owner: User) -> list[str]:
     """Every kind of page, with something on it."""
     client = recipes.client(owner)
@@ -48,6 +54,12 @@ def _addresses(owner: User) -> list[str]:
         *("/suppressed/", "/suppressed/new/", f"/suppressed/{gone.pk}/allow/"),
         *("/clients/import/", job.get_absolute_url()),
         *(f"/reports/client/{client.pk}/", "/u/a-token/"),
+        *("/clients/new/", "/lists/new/", "/messages/new/"),
+        f"/reports/mailings/{mailing.pk}/attempts/",
+        f"/reports/mailings/{mailing.pk}/recipients/",
+        f"/reports/runs/{run.pk}/attempts/",
+        f"/reports/runs/{run.pk}/retry/",
+        *("/accounts/email/", "/accounts/2fa/", "/accounts/sessions/"),
     ]
 
 
@@ -141,3 +153,13 @@ def test_the_sign_in_page_has_no_violations(
 ) -> None:
     page.goto(f"{live_server.url}/accounts/login/")
     assert Axe().run(page).response["violations"] == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_newcomers_first_pages_have_no_violations(
+    signed_in: Page, live_server: LiveServer, theme: str
+) -> None:
+    signed_in.evaluate(f"localStorage.setItem('theme', '{theme}')")
+    for path in ("/", "/clients/", "/mailings/", "/messages/", "/lists/", "/runs/"):
+        signed_in.goto(f"{live_server.url}{path}")
+        assert Axe().run(signed_in).response["violations"] == [], path

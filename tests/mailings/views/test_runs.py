@@ -3,7 +3,9 @@ from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
 
+from mailings.delivery.replies import Phase
 from mailings.models import Run
+from mailings.tables.runs import PHASES
 from tests import recipes
 from tests.mailings.views.conftest import Things
 from users.models import User
@@ -99,3 +101,7 @@ def test_a_search_that_finds_nothing_leads_back(alice_client: Browser) -> None:
     page = alice_client.get("/runs/", {"q": "nothing"}).content.decode()
     assert "Nothing was found." in page
     assert '<a href="/runs/">Show all</a>' in page
+
+
+def test_each_phase_of_an_attempt_has_words() -> None:
+    assert set(PHASES) == set(Phase)

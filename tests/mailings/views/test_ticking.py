@@ -51,6 +51,18 @@ def test_the_deleted_are_gone_and_what_waited_for_them_is_cancelled(
     assert entries.count() == 2
 
 
+def test_a_new_mailing_to_the_ticked_has_them_picked(
+    alice: User, bob: User, alice_client: Browser
+) -> None:
+    anna, boris, _other = recipes.clients(alice, 3)
+    recipes.message(alice)
+    page = do(alice_client, "write", anna, boris)
+    assert page.context["form"]["clients"].value() == [anna.pk, boris.pk]
+    stranger = recipes.client(bob)
+    page = alice_client.get("/mailings/new/", {"client": [stranger.pk, "x"]})
+    assert page.context["form"]["clients"].value() == []
+
+
 def test_a_file_has_the_ticked_and_nobody_else(
     alice: User, alice_client: Browser
 ) -> None:

@@ -54,7 +54,10 @@ def test_nothing_is_ahead_of_a_mailing_that_is_over(
     alice: User, alice_client: Browser
 ) -> None:
     mailing = recipes.mailing(alice, status="finished")
-    assert shown(alice_client, mailing).ahead == []
+    line = shown(alice_client, mailing)
+    assert line.ahead == []
+    told = [(event.words, event.at) for event in line.past]
+    assert ("It is over", mailing.end_at) in told
 
 
 def test_a_run_that_was_missed_is_told(alice: User, alice_client: Browser) -> None:

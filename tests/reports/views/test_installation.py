@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from mailings.models import Canary, Circuit, Host, Run
 from tests import recipes
@@ -153,3 +154,21 @@ def test_whoever_may_not_confirm_is_refused(
 ) -> None:
     assert alice_client.post(PAGE).status_code == 403
     assert Host.objects.count() == 2
+
+
+@pytest.mark.parametrize("number", [2, 20])
+def test_the_page_costs_the_same_however_many_mailings_would_go_out(
+    alice: User,
+    manager_client: Client,
+    held_elsewhere: Host,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+    number: int,
+) -> None:
+    people = recipes.clients(alice, 3)
+    members = recipes.client_list(alice, *people[:2])
+    chosen = {"lists": [members], "clients": people[1:]}
+    for index in range(number):
+        recipes.mailing(alice, **({"all_clients": True} if index % 2 else chosen))
+    with django_assert_max_num_queries(12):
+        page = manager_client.get(PAGE)
+    assert page.context["messages_waiting"] == 3 * number
