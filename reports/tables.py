@@ -250,7 +250,7 @@ class UserTable(BaseTable):
         verbose_name=_("State"), empty_values=(), order_by=("is_active", "blocked_at")
     )
     roles = tables.Column(verbose_name=_("Roles"), empty_values=(), orderable=False)
-    date_joined = TimeColumn(verbose_name=_("Joined"))
+    date_joined = tables.Column(verbose_name=_("Joined"))
     mailing_count = NumberColumn(verbose_name=_("Mailings"))
     unfinished_count = NumberColumn(verbose_name=_("Unfinished"))
     last_active = TimeColumn(verbose_name=_("Last activity"))
@@ -281,6 +281,12 @@ class UserTable(BaseTable):
         )
 
     def value_email(self, value: str) -> str:
+        return value
+
+    def render_date_joined(self, value: datetime) -> str:
+        return moments.plain(moments.local_day(value))
+
+    def value_date_joined(self, value: datetime) -> datetime:
         return value
 
     def value_state(self, record: User) -> str:
