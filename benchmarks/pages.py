@@ -27,6 +27,7 @@ REQUESTS, BYTES = 15, 150_000  # the goals
 PAGES = (
     *("/accounts/login/", "/", "/mailings/", "/mailings/new/", "/mailings/calendar/"),
     *("/clients/", "/clients/import/", "/lists/", "/messages/", "/runs/", "/reports/"),
+    *("/reports/mailings/1/", "/reports/runs/1/"),
     *("/suppressed/", "/outbox/", "/profile/"),
     *("/manage/", "/manage/users/", "/manage/audit/"),
 )
