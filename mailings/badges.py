@@ -52,7 +52,7 @@ def of_mailing(mailing: Mailing) -> list[Badge]:
     badges = [Badge(status.label, *_MAILING[status])]
     if mailing.is_held:
         badges.append(Badge(_("Held"), "lock", "danger", mailing.hold_reason))
-    if mailing.is_paused:
+    if mailing.is_paused and status != Mailing.Status.FINISHED:
         badges.append(
             Badge(_("Paused"), "pause-circle", "warning", mailing.pause_reason)
         )

@@ -25,6 +25,7 @@ _OVER = _(
     "The time of the run is over, and nothing is tried by itself any more: have it "
     "sent in another run, or give the next ones more time."
 )
+_SETTLED = _("Nothing: each was tried again and came to an end; see the other rows.")
 _SENDER = _("Ask who runs your mail server: the sender is not trusted there.")
 _CONTENT = _("Look at the message: links, attachments and wording may look like spam.")
 
@@ -149,9 +150,14 @@ def _retried(reason: Reason) -> Reason:
     return reason if reason.advice == _LATER else Reason(reason.words, _LATER)
 
 
-def afterwards(reason: Reason) -> Reason:
-    """The same of a run that is over: nothing of it is tried again by itself."""
-    return Reason(reason.words, _OVER) if reason.advice == _LATER else reason
+def afterwards(reason: Reason, *, expired: int) -> Reason:
+    """
+    The same of a run that is over: nothing of it is tried again by itself. If nobody
+    has `expired`, all who were to be tried again came to another end: most have got it.
+    """
+    if reason.advice != _LATER:
+        return reason
+    return Reason(reason.words, _OVER if expired else _SETTLED)
 
 
 def of_end(state: str, label: Words) -> Reason:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from functools import partial
 from typing import Any, cast
 
 from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Sum
@@ -112,7 +113,7 @@ class _Report(DetailPage):
         books = self.books()
         replies, span = statistics.replies(self.of)
         is_over = self.version() is not None
-        told = reasons.afterwards if is_over else lambda reason: reason
+        told = partial(reasons.afterwards, expired=books["expired"])
         addresses = {
             name: reverse(address, args=[self.object.pk])
             for name, address in self.addresses.items()
@@ -126,7 +127,7 @@ class _Report(DetailPage):
                 (
                     badges.of_delivery_state(row.outcome).__html__(),
                     row,
-                    told(row.reason),
+                    told(row.reason) if is_over else row.reason,
                 )
                 for row in replies
             ],

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
-from mailings import lifecycle
+from mailings import badges, lifecycle
 from mailings.models import Canary, Mailing
 from tests import recipes
 from tests.mailings.views.conftest import Things
@@ -325,3 +325,8 @@ def test_the_list_is_filtered_by_status(
     recipes.mailing(alice, title="Paused", paused_at=timezone.now())
     answer = alice_client.get(reverse("mailings:mailing-list"), {"status": status})
     assert sorted(row.title for row in answer.context["object_list"]) == found
+
+
+def test_what_is_over_is_not_paused_any_more(alice: User) -> None:
+    mailing = recipes.mailing(alice, paused_at=timezone.now(), status="finished")
+    assert [str(badge) for badge in badges.of(mailing)] == ["Finished"]

@@ -343,3 +343,10 @@ def test_a_hold_of_its_mailing_stops_no_test_and_the_page_says_so(
     assert words in alice_client.get(page).content.decode()
     send(alice_client, message, "a@example.com")
     assert [each.recipient for each in smtp_server.received] == ["a@example.com"]
+
+
+def test_the_form_of_a_test_is_not_put_back_as_if_it_had_been_lost(
+    alice_client: Browser, message: Message
+) -> None:
+    page = alice_client.get(f"{message.get_absolute_url()}test/").content.decode()
+    assert "data-keep" not in page

@@ -212,6 +212,15 @@ def test_a_mailing_is_held_with_a_reason_that_its_owner_sees(
     )
 
 
+def test_a_double_click_on_hold_is_one_hold(
+    manager_client: Client, mailing: Mailing
+) -> None:
+    for _click in range(2):
+        answer = manager_client.post(address("hold", mailing), {"reason": "Spam "})
+        assert answer["Location"] == DASHBOARD
+    assert AuditEntry.objects.filter(action="mailing_held").count() == 1
+
+
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 501, "a\x00b"])
 def test_a_hold_wants_a_reason_at_its_field(
     manager_client: Client, mailing: Mailing, reason: str

@@ -323,3 +323,15 @@ def test_what_is_over_is_not_said_to_be_tried_again(
         page = alice_client.get(reverse("reports:run", args=[run.pk])).content.decode()
         assert (words in page) is not is_over
         assert ("The time of the run is over" in page) is is_over
+
+
+def test_who_got_it_at_a_later_try_is_not_to_get_it_again(
+    alice: User, alice_client: Client
+) -> None:
+    """Greylisting: refused for now, and accepted at the second attempt."""
+    run = recipes.run(recipes.mailing(alice), accepted=1)
+    recipes.attempt(run.deliveries.get(), outcome="deferred")
+    delivery.rebuild_statistics([run.pk])
+    page = alice_client.get(reverse("reports:run", args=[run.pk])).content.decode()
+    assert "each was tried again and came to an end" in page
+    assert "have it sent in another run" not in page
