@@ -86,6 +86,8 @@ def hold(mailing: Mailing, *, by: User, reason: str) -> None:
     """A manager switches the mailing off; its owner sees the reason."""
     _require_unfinished(mailing)
     if mailing.is_held:
+        if (mailing.held_by, mailing.hold_reason) == (by, reason.strip()):
+            return  # the second of two clicks
         raise NotPossible(_("The mailing is held already."))
     _require_power_to_hold(mailing, by)
     if not reason.strip():

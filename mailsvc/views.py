@@ -238,14 +238,14 @@ def foreign_html(markup: str) -> HttpResponse:
     return response
 
 
+_FILES_OF_500 = {"theme": "js/theme.js", "style": "vendor/bootstrap/bootstrap.min.css"}
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """handler500: a page that needs nothing but the id of the request."""
     number = getattr(getattr(request, "context", None), "request_id", "")
     files = {name: _file(path) for name, path in _FILES_OF_500.items()}
     return render(None, "500.html", {"request_id": number} | files, status=500)
-
-
-_FILES_OF_500 = {"theme": "js/theme.js", "style": "vendor/bootstrap/bootstrap.min.css"}
 
 
 def _file(path: str) -> str:

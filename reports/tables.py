@@ -260,13 +260,8 @@ class UserTable(BaseTable):
         model = User
         fields = (
             *("email", "full_name", "state", "blocked_at", "block_reason", "roles"),
-            *(
-                "date_joined",
-                "mailing_count",
-                "unfinished_count",
-                "last_active",
-                "last_login",
-            ),
+            *("date_joined", "mailing_count", "unfinished_count"),
+            *("last_active", "last_login"),
         )
         empty_text = _("No users here.")
 

@@ -57,7 +57,6 @@ from mailings.delivery.plan import (
     begin_run,
     closing_time,
     due_after,
-    due_occurrence,
 )
 from mailings.delivery.pump import pump
 from mailings.delivery.rates import forget_windows
@@ -78,7 +77,6 @@ __all__ = [
     "closing_time",
     "confirm",
     "due_after",
-    "due_occurrence",
     "end_waiting",
     "finish",
     "forecast",

@@ -47,15 +47,13 @@ def begin_due_run(mailing: Mailing, now: datetime) -> Run | None:
     return begin_run(mailing, newest, now) if made_up else None
 
 
-def due_occurrence(mailing: Mailing, now: datetime) -> datetime | None:
-    """The occurrence for which `begin_due_run` would begin a run now, if for any."""
-    return due_after(mailing.last_occurrence_with_run(), mailing, now)
-
-
 def due_after(
     last: datetime | None, mailing: Mailing, now: datetime
 ) -> datetime | None:
-    """The same without a query, by who knows the last occurrence that has a run."""
+    """
+    The occurrence for which `begin_due_run` would begin a run now, if any; `last` is
+    the newest one that has a run. No query.
+    """
     if not mailing.is_live or not mailing.is_window_open(now):
         return None
     missed = _occurrences_due(mailing, last, now)

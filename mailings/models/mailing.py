@@ -23,6 +23,8 @@ from users.history import History
 from users.models import User
 from users.permissions import OwnedQuerySet
 
+_ENDS_TOO_EARLY = _("The end must be after the start.")
+
 
 class MailingQuerySet(OwnedQuerySet["Mailing"]):
     view_all = "mailings.view_all_mailings"
@@ -171,7 +173,7 @@ class Mailing(models.Model):
             models.CheckConstraint(
                 condition=Q(start_at__lt=F("end_at")),
                 name="mailing_starts_before_it_ends",
-                violation_error_message=_("The end must be after the start."),
+                violation_error_message=_ENDS_TOO_EARLY,
             ),
             models.CheckConstraint(
                 condition=Q(status__in=["created", "running", "finished"]),
@@ -227,7 +229,7 @@ class Mailing(models.Model):
         if {"start_at", "end_at"}.isdisjoint(exclude or ()) and not (
             self.start_at < self.end_at
         ):
-            raise ValidationError(_("The end must be after the start."))
+            raise ValidationError(_ENDS_TOO_EARLY)
 
     @property
     def is_deleted(self) -> bool:

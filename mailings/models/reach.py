@@ -79,7 +79,10 @@ class _HowMany(Subquery):
 
 
 def how_many(mailings: "Iterable[Any]") -> dict[int, int]:
-    """Whom each of these mailings reaches, by its key. Two queries for all of them."""
+    """
+    How many each of these mailings reaches, by its key. Two queries for all of them;
+    exact, where `headcount` says at most, for less.
+    """
     kind = apps.get_model("mailings", "Mailing")
     rows = list(mailings)
     everybody = {each.owner_id for each in rows if each.all_clients}

@@ -68,10 +68,6 @@ class HoldPage(_HoldingPage, ReasonPage):
     success_message = _("The mailing is held.")
 
     def act(self, reason: str) -> None:
-        held = self.object
-        by_same = (held.held_by, held.hold_reason) == (self.user, reason.strip())
-        if held.is_held and by_same:
-            return  # the second of two clicks
         lifecycle.hold(self.object, by=self.user, reason=reason)
 
 

@@ -38,7 +38,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 ENGINE = str(ROOT / "mailings" / "delivery")
 RECIPIENTS = 6
 # Lines that are tried of each thread; all of them by hand: MEMORY_LINES=0.
-LINES = int(os.environ.get("MEMORY_LINES", "20"))
+LINES = int(os.environ.get("MEMORY_LINES", "40"))
 # The interpreter stops at these, too, and asks for no memory there: a line of `with`
 # comes once more when its block is left, and what is raised then keeps the lock.
 NO_WORK = ("try:", "finally:", "else:", "with ", "os.close(", "self._started.set()")
